@@ -1,0 +1,1 @@
+"""One folder per algorithm: the folder is the registration."""

@@ -1,0 +1,1 @@
+"""One module per track: how one thing is measured."""
