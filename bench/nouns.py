@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -48,6 +48,8 @@ class Card:
     url: str = ""
     provenance: str = ""
     """How sure the facts are: official code, paper only, or our interpretation; and the reading chosen."""
+    backbone_free: bool = False
+    """True for a method that is no network (bicubic): its cells carry the backbone ``none``."""
     family: str = ""
     """Group for filters: ``reference``, ``binary``, ``low-bit``."""
     formula: str = ""
@@ -106,6 +108,15 @@ class Cell:
         return f"{self.track}/{self.name}"
 
 
+def combinations(cards: Iterable[Card], backbones: Iterable[str], scales: Iterable[int]) -> Iterator[tuple[Card, str, int]]:
+    """Every (card, backbone, scale) of a selection; a backbone-free card appears once a scale, as ``none``."""
+    backbones, scales = list(backbones), list(scales)
+    for card in cards:
+        for backbone in ["none"] if card.backbone_free else backbones:
+            for scale in scales:
+                yield card, backbone, scale
+
+
 @dataclass
 class Outcome:
     """What a track hands back for a cell; plumbing turns it into a record."""
@@ -140,6 +151,12 @@ class Settings:
     """The user's own picture for the infer track; None takes the built-in photograph."""
     repeats: int = 10
     """Timed repeats per network in the infer track."""
+    datasets: tuple[str, ...] = ()
+    """Test sets of the accuracy and robust tracks; empty takes the track's own default."""
+    severities: tuple[int, ...] = ()
+    """Corruption severities of the robust track, 1 to 5; empty takes the track's own default."""
+    allow_untrained: bool = False
+    """Score networks without trained weights too; their records carry the flag ``untrained``."""
     data_root: Path | None = None
     weights: Mapping[str, Path] = field(default_factory=dict)
     """Algorithm key -> the user's own weights file."""

@@ -1,0 +1,150 @@
+"""A folder of records. Writing is atomic; reading is strict; nothing that can be read is ever lost."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.nouns import Cell, UserError
+from bench.record import Record, RecordError, from_text, relative_path, to_text
+
+SIDE_FOLDERS = ("files", "logs", "report")
+"""Folders beside the records inside a store: what tracks make on the side, tracebacks, pages."""
+
+
+@dataclass
+class Loaded:
+    """All that a set of stores holds: good records in path order, and one message per unreadable file."""
+
+    records: list[Record] = field(default_factory=list)
+    problems: list[RecordError] = field(default_factory=list)
+
+
+class Store:
+    """Records under one root, one file per cell (see `bench.record.relative_path`)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, cell: Cell, machine: str | None) -> Path:
+        return self.root / relative_path(cell, machine)
+
+    def read(self, path: Path) -> Record | None:
+        """The record at ``path``; None when there is no file. Raises `RecordError` when it cannot be trusted."""
+        again = "Run the same command again: the file is set aside as *.damaged and the cell measured anew"
+        try:
+            return from_text(path.read_text(encoding="utf-8"), path)
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecordError("damaged", path, f"cannot be read ({error})", again) from None
+
+    def files(self) -> Iterator[Path]:
+        """Every file that claims to be a record, sorted. Leftovers of a killed run are not among them."""
+        for path in sorted(self.root.glob("*/*/*.json")):
+            if path.relative_to(self.root).parts[0] not in SIDE_FOLDERS and not path.name.startswith("."):
+                yield path
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the store for one run: check that it can be written, lock out others, sweep a killed run's leftovers.
+
+        The lock belongs to the process, so a killed run never blocks the next one, nor do its children.
+
+        Raises:
+            UserError: the folder cannot be made or written, or another run is writing to it.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = open(self.root / ".lock", "a+b")  # noqa: SIM115 (closed below, after the run)
+            with tempfile.NamedTemporaryFile(dir=self.root, prefix=".", suffix=".tmp"):
+                pass
+        except OSError as error:
+            raise UserError(
+                f"results folder {self.root} cannot be written ({error.strerror or error}). "
+                "Nothing was measured. Free it, or choose another with --out DIR."
+            ) from None
+        with lock:
+            try:
+                # A record lock (not flock): worker processes that outlive a killed run must not hold it.
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    f"results folder {self.root} is in use by another run. "
+                    "Wait until it ends, or choose another folder with --out DIR."
+                ) from None
+            for leftover in self.root.rglob(".*.tmp"):
+                leftover.unlink(missing_ok=True)
+            yield
+
+    def write(self, record: Record) -> Path:
+        """Put a record in its place: temporary file in the same folder, fsync, rename, fsync of the folder.
+
+        An unreadable file that lies there is first set aside as ``*.damaged``.
+
+        Raises:
+            UserError: the disk refused (full, read-only).
+        """
+        path = self.root / record.relative_path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._set_aside_if_damaged(path)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+            try:
+                with open(handle, "w", encoding="utf-8") as file:
+                    file.write(to_text(record))
+                    file.flush()
+                    os.fchmod(handle, 0o644)
+                    os.fsync(handle)
+                os.replace(name, path)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(name)
+                raise
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be written ({error.strerror or error}). Earlier records are safe; "
+                "free space or fix the folder, then run the same command again."
+            ) from None
+        return path
+
+    def _set_aside_if_damaged(self, path: Path) -> None:
+        try:
+            self.read(path)
+        except RecordError:
+            aside = path.with_name(path.name + ".damaged")
+            number = 1
+            while aside.exists():
+                number += 1
+                aside = path.with_name(f"{path.name}.{number}.damaged")
+            path.rename(aside)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def load(roots: Sequence[Path]) -> Loaded:
+    """Every record of the given stores; files that cannot be trusted are named in ``problems``."""
+    loaded = Loaded()
+    for root in roots:
+        store = Store(root)
+        for path in store.files():
+            try:
+                record = store.read(path)
+            except RecordError as error:
+                loaded.problems.append(error)
+            else:
+                if record is not None:
+                    loaded.records.append(record)
+    return loaded
