@@ -54,6 +54,8 @@ class Card:
     """Group for filters: ``reference``, ``binary``, ``low-bit``."""
     formula: str = ""
     """Forward rule of the weight and activation quantizers in one line of plain text."""
+    convention: str = "bbcu"
+    """Name of the counting rule its paper follows (see tracks/_conventions.py)."""
     deploy: Mapping[str, str] = field(default_factory=dict)
     """Runtime name -> why it cannot deploy the method; an empty text means that it can."""
     xfail: Mapping[str, str] = field(default_factory=dict)
@@ -108,7 +110,9 @@ class Cell:
         return f"{self.track}/{self.name}"
 
 
-def combinations(cards: Iterable[Card], backbones: Iterable[str], scales: Iterable[int]) -> Iterator[tuple[Card, str, int]]:
+def combinations(
+    cards: Iterable[Card], backbones: Iterable[str], scales: Iterable[int]
+) -> Iterator[tuple[Card, str, int]]:
     """Every (card, backbone, scale) of a selection; a backbone-free card appears once a scale, as ``none``."""
     backbones, scales = list(backbones), list(scales)
     for card in cards:

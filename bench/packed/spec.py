@@ -119,23 +119,33 @@ def check_spec(spec: LayerSpec) -> None:
     """Raise ValueError, naming the field, when a spec is inconsistent (shapes, dtypes, non-finite values)."""
     co, ci = spec.out_channels, spec.in_channels
     if spec.weight.dtype != torch.int8 or spec.weight.dim() != 5:
-        raise ValueError(f"weight: got {spec.weight.dtype} {tuple(spec.weight.shape)}, expected int8 [bases, Co, Ci, kh, kw]")
+        raise ValueError(
+            f"weight: got {spec.weight.dtype} {tuple(spec.weight.shape)}, expected int8 [bases, Co, Ci, kh, kw]"
+        )
     if spec.weight_bits == 1 and not bool((spec.weight.abs() == 1).all()):
         raise ValueError("weight: a 1-bit layer holds only -1 and +1")
-    per_channel = {"epilogue.bias": spec.epilogue.bias, "epilogue.pre": spec.epilogue.pre,
-                   "epilogue.slope": spec.epilogue.slope, "epilogue.post": spec.epilogue.post}
+    per_channel = {
+        "epilogue.bias": spec.epilogue.bias,
+        "epilogue.pre": spec.epilogue.pre,
+        "epilogue.slope": spec.epilogue.slope,
+        "epilogue.post": spec.epilogue.post,
+    }
     for name, value in per_channel.items():
         _check_float(name, value, (co,))
     _check_float("epilogue.scale", spec.epilogue.scale, (spec.bases, co))
     if isinstance(spec.input, SignInput):
         _check_float("input.threshold", spec.input.threshold, (ci,), finite=False)
         if spec.input.flip is not None and (spec.input.flip.dtype != torch.bool or spec.input.flip.shape != (ci,)):
-            raise ValueError(f"input.flip: got {spec.input.flip.dtype} {tuple(spec.input.flip.shape)}, expected bool [{ci}]")
+            raise ValueError(
+                f"input.flip: got {spec.input.flip.dtype} {tuple(spec.input.flip.shape)}, expected bool [{ci}]"
+            )
     else:
         _check_float("input.shift", spec.input.shift, (ci,))
         if not 2 <= spec.input.bits <= 8 or not spec.input.step > 0 or spec.input.low > spec.input.high:
-            raise ValueError(f"input: bits {spec.input.bits}, step {spec.input.step}, range {spec.input.low}..{spec.input.high}: "
-                             "expected 2 to 8 bits, step > 0, low <= high")
+            raise ValueError(
+                f"input: bits {spec.input.bits}, step {spec.input.step}, range {spec.input.low}..{spec.input.high}: "
+                "expected 2 to 8 bits, step > 0, low <= high"
+            )
 
 
 def _check_float(name: str, value: Tensor | None, shape: tuple[int, ...], finite: bool = True) -> None:

@@ -1,0 +1,16 @@
+from bench.nouns import Card
+
+CARD = Card(
+    key="bbcu",
+    name="BBCU-L",
+    adapter="algorithms.bbcu.adapter:BBCU",
+    bits_w=1,
+    bits_a=1,
+    paper="Xia et al., Basic Binary Convolution Unit for Binarized Image Restoration Network, ICLR 2023",
+    year=2023,
+    url="https://arxiv.org/abs/2210.00405",
+    family="binary",
+    provenance="official code and paper (unit v4, residual alignment k = 130 for 64 channels)",
+    formula="y = x + RPReLU(alpha_o sign(W_o) * sign(x + m_c))",
+    deploy={"Larq": "", "daBNN": "needs a threshold per channel"},
+)

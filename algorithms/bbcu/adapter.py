@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from torch import nn
+
+from algorithms.bbcu import CARD
+from bench.nn.algorithm import Algorithm, Place, Recipe
+from bench.nn.estimators import clip, poly
+from bench.nn.quantizers import ChannelScaledSign, ShiftedSign
+from bench.nn.unit import RPReLU, Unit
+
+
+class BBCU(Algorithm):
+    """BBCU-L: the body is binary; the activation sits inside the branch, the shortcut after it, no normalisation."""
+
+    card = CARD
+    block_shortcut = False
+    recipe = Recipe(300_000, 16, 32, 1e-4, (0.9, 0.99), (200_000,), "official x2 configuration")
+
+    def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
+        return Unit(
+            cin, cout, kernel,
+            weight=ChannelScaledSign(clip), act=ShiftedSign(cin, poly), nonlinearity=RPReLU(cout), skip="after",
+        )  # fmt: skip
+
+    def nonlinearity(self, channels: int) -> nn.Module:
+        return nn.Identity()
+
+    def image_range(self, channels: int) -> float:
+        """Residual alignment: k = 130 at 64 channels brings the shortcut to the scale of the binary branch."""
+        return 130.0 * channels / 64

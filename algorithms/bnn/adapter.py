@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from torch import nn
+
+from algorithms.bnn import CARD
+from bench.nn.algorithm import Algorithm, Place
+from bench.nn.estimators import clip
+from bench.nn.quantizers import PlainSign, Sign
+from bench.nn.unit import Unit
+
+
+class BNN(Algorithm):
+    """Signs on both sides, no scale; batch normalisation brings the integers back to range (Hubara et al. 2016)."""
+
+    card = CARD
+
+    def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
+        return Unit(cin, cout, kernel, weight=PlainSign(clip), act=Sign(clip), norm=nn.BatchNorm2d(cout))
+
+    def nonlinearity(self, channels: int) -> nn.Module:
+        return nn.Hardtanh()

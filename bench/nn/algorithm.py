@@ -1,0 +1,151 @@
+"""What a method is: the unit that replaces a convolution, and where it does so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.nouns import Card, Unsupported
+
+Place = Literal["head", "body", "after_body", "upsample", "conv_hr", "tail", "linear"]
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What a convolution or linear layer claims to be. Counting needs a claim; conformance tests it."""
+
+    place: Place
+    bits_w: int = 32
+    bits_a: int = 32
+    bases: int = 1
+
+    @property
+    def full_precision(self) -> bool:
+        return self.bits_w == 32 and self.bits_a == 32
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a method is trained in its paper. Presets shorten it in proportion; they never change its kind."""
+
+    iterations: int = 300_000
+    batch: int = 16
+    lr_patch: int = 32
+    """Low-resolution patch side, pixels."""
+    learning_rate: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    halve_at: tuple[int, ...] = (200_000,)
+    """Iterations after which the learning rate is halved."""
+    source: str = ""
+    """Where the figures stand; what is assumed."""
+
+
+class Algorithm:
+    """A method. `conv` is enough for a new binarizer; everything else has a default.
+
+    Backbones ask for each layer by its place and never know which method they carry.
+    """
+
+    card: ClassVar[Card]
+    scope: ClassVar[frozenset[Place]] = frozenset({"body"})
+    """Places the method quantizes; the rest stays full precision."""
+    backbones: ClassVar[tuple[str, ...]] = ("srresnet", "edsr", "edsr_large", "rdn", "rcan", "swinir_s")
+    block_shortcut: ClassVar[bool] = True
+    """False when each unit carries its own shortcut, so that the block's would count twice."""
+    needs_teacher: ClassVar[bool] = False
+    """True when `loss` compares with a trained full-precision network."""
+    recipe: ClassVar[Recipe] = Recipe()
+
+    def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
+        """The unit that replaces a stride-1, same-size convolution at ``place``: (N, cin, H, W) -> (N, cout, H, W).
+
+        For ``place == "linear"`` the kernel is 1 and it is called on tokens (N, L, cin).
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define conv(self, cin, cout, kernel, *, place)")
+
+    def nonlinearity(self, channels: int) -> nn.Module:
+        """What stands where the backbone's body has a ReLU."""
+        return nn.ReLU()
+
+    def block(self, channels: int, res_scale: float = 1.0) -> nn.Module:
+        """A residual block of the body."""
+        return ResidualBlock(self, channels, res_scale)
+
+    def upsample_stage(self, channels: int, factor: int, activation: nn.Module | None) -> nn.Module:
+        """(N, channels, H, W) -> (N, channels, factor*H, factor*W)."""
+        conv = self.layer("upsample", channels, channels * factor**2, 3)
+        return nn.Sequential(*(m for m in (conv, nn.PixelShuffle(factor), activation) if m is not None))
+
+    def image_range(self, channels: int) -> float:
+        """The network works on images multiplied by this (input in [0, 1]); the output is divided by it again."""
+        return 1.0
+
+    def loss(self, network: nn.Module, lr: Tensor, hr: Tensor, teacher: nn.Module | None = None) -> Tensor:
+        """Training loss of a batch: lr (N, 3, h, w) and hr (N, 3, scale*h, scale*w), both in [0, 1].
+
+        Runs ``network(lr)`` itself, so that a method may look at features. ``teacher`` is the trained full-precision
+        network of the same backbone, in evaluation mode, when `needs_teacher` is set.
+        """
+        return F.l1_loss(network(lr), hr)
+
+    def on_progress(self, network: nn.Module, progress: float) -> None:
+        """Called before each training iteration with the share of the run that is done, in [0, 1)."""
+
+    def after_step(self, network: nn.Module) -> None:
+        """Called after each optimizer step, e.g. to clip latent weights."""
+
+    def parameter_groups(self, network: nn.Module, learning_rate: float) -> list[dict[str, object]]:
+        """Optimizer groups; one group with everything unless the method trains some parameters at another rate."""
+        return [{"params": list(network.parameters()), "lr": learning_rate}]
+
+    def layer(self, place: Place, cin: int, cout: int, kernel: int, *, bias: bool = True) -> nn.Module:
+        """The layer at ``place``: the method's own where it is in scope, else a full-precision one. Tagged."""
+        if place in self.scope:
+            card = self.card
+            return tag(self.conv(cin, cout, kernel, place=place), Tag(place, card.bits_w, card.bits_a, card.bases))
+        if place == "linear":
+            return tag(nn.Linear(cin, cout, bias), Tag(place))
+        return tag(nn.Conv2d(cin, cout, kernel, padding=kernel // 2, bias=bias), Tag(place))
+
+    def build(self, backbone: str, scale: int) -> nn.Module:
+        """The network on ``backbone``. Raises Unsupported when the method does not fit it."""
+        from bench.nn.backbones import build_backbone
+
+        if backbone not in self.backbones:
+            raise Unsupported(f"{self.card.name} is not defined on {backbone}; it is on: {', '.join(self.backbones)}")
+        return build_backbone(self, backbone, scale)
+
+
+class ResidualBlock(nn.Module):
+    """conv - nonlinearity - conv, plus the input unless the units carry their own shortcuts."""
+
+    def __init__(self, algorithm: Algorithm, channels: int, res_scale: float = 1.0):
+        super().__init__()
+        self.conv1 = algorithm.layer("body", channels, channels, 3)
+        self.nonlinearity = algorithm.nonlinearity(channels)
+        self.conv2 = algorithm.layer("body", channels, channels, 3)
+        self.shortcut, self.res_scale = algorithm.block_shortcut, res_scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(self.nonlinearity(self.conv1(x)))
+        if self.res_scale != 1.0:
+            y = y * self.res_scale
+        return x + y if self.shortcut else y
+
+
+def tag(module: nn.Module, claim: Tag) -> nn.Module:
+    """Attach a claim to a layer and return it."""
+    module.bench_tag = claim
+    return module
+
+
+def tagged(module: nn.Module) -> Iterable[tuple[str, nn.Module, Tag]]:
+    """Every tagged layer of a network: (name, module, claim)."""
+    for name, child in module.named_modules():
+        claim = getattr(child, "bench_tag", None)
+        if claim is not None:
+            yield name, child, claim

@@ -1,0 +1,22 @@
+"""Backbones, each written once in four parts and free of any method's name."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from bench.backbones import BACKBONES
+from bench.nouns import Unsupported
+
+if TYPE_CHECKING:
+    from bench.nn.algorithm import Algorithm
+
+
+def build_backbone(algorithm: Algorithm, backbone: str, scale: int) -> nn.Module:
+    """The network of ``algorithm`` on ``backbone``. Raises Unsupported for a scale the backbone does not have."""
+    entry = BACKBONES[backbone]
+    if scale not in entry.scales:
+        raise Unsupported(f"{entry.title} has no x{scale}; it has: {', '.join(f'x{s}' for s in entry.scales)}")
+    return importlib.import_module(entry.module).build(algorithm, scale)

@@ -1,0 +1,49 @@
+"""A super-resolution network in four named parts."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+PARTS = ("head", "body", "upsampler", "tail")
+
+
+class Network(nn.Module):
+    """head -> body -> upsampler -> tail, (N, 3, H, W) float32 RGB in [0, 1] -> (N, 3, scale*H, scale*W).
+
+    ``image_range`` multiplies the image at entry and divides the output (BBCU's residual alignment k, EDSR's 255);
+    ``mean`` is the RGB mean in [0, 1] subtracted at entry and added at the end; ``interpolate`` adds the bilinearly
+    enlarged input to the output; ``multiple`` pads the input by reflection to a multiple of so many pixels.
+    """
+
+    def __init__(
+        self,
+        head: nn.Module,
+        body: nn.Module,
+        upsampler: nn.Module,
+        tail: nn.Module,
+        *,
+        scale: int,
+        image_range: float = 1.0,
+        mean: tuple[float, float, float] | None = None,
+        interpolate: bool = False,
+        multiple: int = 1,
+    ):
+        super().__init__()
+        self.head, self.body, self.upsampler, self.tail = head, body, upsampler, tail
+        self.scale, self.image_range, self.interpolate, self.multiple = scale, image_range, interpolate, multiple
+        self.register_buffer("mean", None if mean is None else torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        down, right = -height % self.multiple, -width % self.multiple
+        x = F.pad(image, (0, right, 0, down), mode="reflect") if down or right else image
+        x = x if self.mean is None else x - self.mean
+        x = x * self.image_range if self.image_range != 1.0 else x
+        y = self.tail(self.upsampler(self.body(self.head(x))))
+        if self.interpolate:
+            y = y + F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        y = y / self.image_range if self.image_range != 1.0 else y
+        y = y if self.mean is None else y + self.mean
+        return y[..., : height * self.scale, : width * self.scale]

@@ -1,0 +1,100 @@
+"""From a trained network to its packed twin, and to a file and back. Forward stays the network's own code."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bench.nouns import Unsupported, UserError
+from bench.packed.fileformat import load_packed, save_packed
+from bench.packed.layer import PackedLayer
+from bench.packed.shell import UnitShell
+
+
+class PackedUnit(UnitShell):
+    """A unit whose convolution runs in the native kernels."""
+
+    def __init__(self, layer: PackedLayer, cin: int, cout: int, skip: str, scale_map: nn.Module | None):
+        super().__init__(cin, cout, skip, scale_map)
+        self.layer = layer
+
+    def compute(self, x: Tensor, shortcut: Tensor | None, scale_map: Tensor | None) -> Tensor:
+        return self.layer(x, shortcut, scale_map)
+
+
+def deployable_units(network: nn.Module) -> Iterator[tuple[str, UnitShell]]:
+    """Every unit of a trained network that describes itself as a packed layer: (name, unit)."""
+    for name, module in network.named_modules():
+        if isinstance(module, UnitShell) and hasattr(module, "spec"):
+            yield name, module
+
+
+def pack(network: nn.Module) -> nn.Module:
+    """A copy of ``network``, in evaluation mode on the CPU and channels_last, whose quantized units run packed.
+
+    A network without quantized layers comes back as a plain copy. Raises Unsupported, naming the layer, when a
+    layer that claims few bits has no packed form.
+    """
+    packed = copy.deepcopy(network).cpu().eval().to(memory_format=torch.channels_last)
+    units = dict(deployable_units(packed))
+    for name, module in packed.named_modules():
+        claim = getattr(module, "bench_tag", None)
+        if claim is None or claim.full_precision:
+            continue
+        if not any(unit == name or unit.startswith(f"{name}.") for unit in units):
+            raise Unsupported(
+                f"{name} is a {type(module).__name__}, which has no packed form: build it from bench.nn.unit.Unit"
+            )
+    for name, unit in units.items():
+        try:
+            layer = PackedLayer(unit.spec())
+        except Unsupported as reason:
+            raise Unsupported(f"{name}: {reason}") from None
+        _replace(packed, name, PackedUnit(layer, unit.cin, unit.cout, unit.skip, unit.scale_map))
+    return packed
+
+
+def packed_units(network: nn.Module) -> dict[str, PackedUnit]:
+    """Name -> unit of every packed unit."""
+    return {name: module for name, module in network.named_modules() if isinstance(module, PackedUnit)}
+
+
+def save(network: nn.Module, path: Path, header: dict[str, object]) -> None:
+    """Write a network returned by `pack` to one file. ``header`` names algorithm, backbone, scale and source hash."""
+    units = packed_units(network)
+    floats = {k: v for k, v in network.state_dict().items() if not any(k.startswith(f"{u}.layer.") for u in units)}
+    save_packed(path, header, {name: unit.layer for name, unit in units.items()}, floats)
+
+
+def load_into(network: nn.Module, path: Path) -> nn.Module:
+    """Turn a freshly built network of the same algorithm, backbone and scale into the packed network in ``path``.
+
+    Returns a new module. Raises UserError when the file is damaged or belongs to another network.
+    """
+    _, layers, floats = load_packed(path)
+    packed = copy.deepcopy(network).cpu().eval().to(memory_format=torch.channels_last)
+    units = dict(deployable_units(packed))
+    if units.keys() != layers.keys():
+        odd = sorted(units.keys() ^ layers.keys())[0]
+        raise UserError(
+            f"{path} belongs to another network: layer {odd} is on one side only. Check algorithm and backbone."
+        )
+    for name, unit in units.items():
+        _replace(packed, name, PackedUnit(layers[name], unit.cin, unit.cout, unit.skip, unit.scale_map))
+    missing, unexpected = packed.load_state_dict(floats, strict=False)
+    missing = [k for k in missing if not any(k.startswith(f"{u}.layer.") for u in units)]
+    if missing or unexpected:
+        raise UserError(f"{path} belongs to another network: tensor {(missing + unexpected)[0]} is on one side only.")
+    return packed
+
+
+def _replace(root: nn.Module, name: str, new: nn.Module) -> None:
+    parent_name, _, child = name.rpartition(".")
+    old = root.get_submodule(name)
+    if hasattr(old, "bench_tag"):
+        new.bench_tag = old.bench_tag
+    setattr(root.get_submodule(parent_name), child, new)

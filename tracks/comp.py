@@ -1,0 +1,81 @@
+"""Theoretical complexity: parameters and operations by precision, under named conventions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, combinations
+
+PAPER_LR = (320, 180)
+"""Low-resolution input behind the published figures: (width, height)."""
+
+
+class Comp:
+    name = "comp"
+    version = 1
+    machine_bound = False
+    title = "Theoretical complexity"
+    about = (
+        "Counted where the network runs, at PyTorch's dispatcher, and checked against torch's own FlopCounterMode in "
+        "the same pass. Input: low-resolution 320x180 unless the case says otherwise. Strict: every base and every "
+        "stored float counted. Paper: the rule behind the method's own published table."
+    )
+    metrics = (
+        Metric(
+            "params_k", "K", "lower", "Params", "Strict: float32-equivalent parameters, all bases and floats counted"
+        ),
+        Metric("ops_g", "G", "lower", "Ops", "Strict: multiply-accumulates in units of 64-bit operations, all bases"),
+        Metric("params_k_paper", "K", "lower", "Params (paper)", "Parameters under the method's own paper's rule"),
+        Metric("ops_g_paper", "G", "lower", "Ops (paper)", "Operations under the method's own paper's rule"),
+        Metric(
+            "weights_k_bases", "K", "lower", "Weights, all bases", "Paper's rule with every base counted: weights only"
+        ),
+        Metric("ops_g_bases", "G", "lower", "Ops, all bases", "Paper's rule with every base counted"),
+        Metric("fp_params_k", "K", "neither", "Params FP", "The same backbone in full precision, strict"),
+        Metric("fp_ops_g", "G", "neither", "Ops FP", "The same backbone in full precision, strict"),
+        Metric("compression", "x", "higher", "Compression", "Params FP / Params, strict"),
+        Metric("speedup_theory", "x", "higher", "Theory speed-up", "Ops FP / Ops, strict"),
+    )
+
+    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+        width, height = settings.extra.get("comp.lr_size", PAPER_LR)
+        return [
+            Cell(self.name, card.key, backbone, scale, f"{width}x{height}")
+            for card, backbone, scale in combinations(cards, backbones, scales)
+        ]
+
+    def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
+        return {}
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        from bench.nn.build import build_network
+        from tracks._complexity import count_network
+        from tracks._conventions import PAPERS, STRICT
+
+        algorithm = context.load_algorithm(cell.algo)
+        width, height = (int(side) for side in cell.case.split("x"))
+        net = count_network(build_network(algorithm, cell.backbone, cell.scale), (width, height))
+        paper, bases = PAPERS[algorithm.card.convention], PAPERS["bbcu-bases"]
+        metrics = {
+            "params_k": STRICT.params(net) / 1e3,
+            "ops_g": STRICT.ops(net) / 1e9,
+            "params_k_paper": paper.params(net) / 1e3,
+            "ops_g_paper": paper.ops(net) / 1e9,
+            "weights_k_bases": bases.params(net) / 1e3,
+            "ops_g_bases": bases.ops(net) / 1e9,
+        }
+        if not algorithm.card.backbone_free:
+            reference = build_network(context.load_algorithm("fp32"), cell.backbone, cell.scale)
+            full = count_network(reference, (width, height))
+            metrics |= {"fp_params_k": STRICT.params(full) / 1e3, "fp_ops_g": STRICT.ops(full) / 1e9}
+            metrics["compression"] = metrics["fp_params_k"] / metrics["params_k"]
+            metrics["speedup_theory"] = metrics["fp_ops_g"] / metrics["ops_g"]
+        details = {
+            "conventions": {c.name: c.about for c in (STRICT, paper, bases)},
+            "layers": [asdict(layer) for layer in net.layers],
+            "parameters": net.parameters,
+        }
+        return Outcome(metrics=metrics, details=details)
+
+
+TRACK = Comp()
