@@ -1,0 +1,109 @@
+"""Reading pictures: 8-bit RGB or a clear refusal."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.nouns import UserError
+
+MAX_PIXELS = 64_000_000
+"""Larger pictures are refused before they are decoded: no benchmark picture comes near it, decompression bombs do."""
+
+SUFFIXES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm"})
+"""File name endings that count as pictures when a folder is listed."""
+
+_REPLICATED = {"1", "L"}
+_DIRECT = {"RGB", "P"}
+_DEEP = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
+
+
+def read_rgb(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """Read a picture as (H, W, 3) uint8 RGB.
+
+    Grey pictures are replicated to three channels, palettes are looked up. Refused by a `UserError` that names the
+    file: transparency (scores would depend on what lies behind it), more than 8 bits a channel, CMYK and other colour
+    spaces, animations, more than `MAX_PIXELS`, and whatever cannot be decoded completely.
+    """
+    path = Path(path)
+    _check_is_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
+            _check_content(path, image)
+            return np.array(image.convert("RGB"))
+    except UserError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, "far too many pixels") from error
+    except Image.UnidentifiedImageError as error:
+        raise UserError(f"{path}: not a picture in a known format. Expected PNG, BMP, JPEG, TIFF, WebP or PPM; "
+                        "remove the file from the folder or replace it.") from error
+    except Exception as error:  # decoders raise whatever they trip over: OSError, SyntaxError, struct.error, ...
+        raise UserError(f"{path}: the picture is damaged or cut short ({error}). Fetch or copy it again.") from error
+
+
+def pixel_sha256(rgb: NDArray[np.uint8]) -> str:
+    """SHA-256 of the row-major RGB bytes: equal for equal pixels, whatever the file format."""
+    return hashlib.sha256(np.ascontiguousarray(rgb).tobytes()).hexdigest()
+
+
+def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
+    """Write (H, W, 3) uint8 RGB; parent folders are made. The file appears complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    Image.fromarray(rgb).save(part, format="PNG")
+    part.replace(path)
+
+
+def _check_is_file(path: Path) -> None:
+    try:
+        status = path.stat()
+    except OSError as error:
+        if path.is_symlink():
+            raise UserError(f"{path}: a symbolic link that leads nowhere or back to itself. "
+                            "Remove or repair the link.") from error
+        raise UserError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
+    if not os.path.isfile(path):
+        kind = "a folder" if os.path.isdir(path) else "not a regular file"
+        raise UserError(f"{path}: {kind}, expected a picture.")
+    if status.st_size == 0:
+        raise UserError(f"{path}: the file is empty. Fetch or copy it again.")
+
+
+def _check_content(path: Path, image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(path, f"{image.width}x{image.height} pixels")
+    if image.mode in _DEEP or _png_bit_depth(path, image) > 8:
+        raise UserError(f"{path}: more than 8 bits a channel. The protocol scores 8-bit pictures, and there is more "
+                        "than one way to reduce them: convert the file to 8 bits yourself.")
+    if image.mode in _ALPHA or "transparency" in image.info:
+        raise UserError(f"{path}: the picture has transparency, and scores would depend on what is put behind it. "
+                        "Flatten it to RGB yourself.")
+    if image.mode not in _REPLICATED | _DIRECT:
+        raise UserError(f"{path}: colour mode {image.mode}, expected 8-bit RGB, grey or palette. Convert it to RGB.")
+    if getattr(image, "n_frames", 1) > 1:
+        raise UserError(f"{path}: {image.n_frames} frames, expected a still picture.")
+
+
+def _png_bit_depth(path: Path, image: Image.Image) -> int:
+    """Bits a channel of a PNG; the decoder hands out 16-bit RGB as 8-bit without a word. 8 for other formats."""
+    if image.format != "PNG":
+        return 8
+    with path.open("rb") as file:
+        return file.read(25)[24]
+
+
+def _too_large(path: Path, size: str) -> UserError:
+    return UserError(f"{path}: {size}; the limit is {MAX_PIXELS:,}. This is no benchmark picture; it "
+                     "may be a decompression bomb. Remove it.")
+
