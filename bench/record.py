@@ -22,12 +22,13 @@ Damage = Literal["damaged", "misplaced", "future"]
 
 
 class RecordError(UserError):
-    """A result file that cannot be trusted. ``damage`` says in which way, ``path`` which file."""
+    """A result file that cannot be trusted. ``damage`` and ``what`` say in which way, ``path`` which file."""
 
     def __init__(self, damage: Damage, path: Path, what: str, then: str) -> None:
         super().__init__(f"{path}: {what}. {then}")
         self.damage: Damage = damage
         self.path = path
+        self.what = what
 
 
 class _Strict(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -65,8 +66,10 @@ class Store:
             with tempfile.NamedTemporaryFile(dir=self.root, prefix=".", suffix=".tmp"):
                 pass
         except OSError as error:
+            file = self.root.exists() and not self.root.is_dir()
+            why = "it is a file" if file else error.strerror or error
             raise UserError(
-                f"results folder {self.root} cannot be written ({error.strerror or error}). "
+                f"results folder {self.root} cannot be written ({why}). "
                 "Nothing was measured. Free it, or choose another with --out DIR."
             ) from None
         with lock:
@@ -85,7 +88,8 @@ class Store:
     def write(self, record: Record) -> Path:
         """Put a record in its place: temporary file in the same folder, fsync, rename, fsync of the folder.
 
-        An unreadable file that lies there is first set aside as ``*.damaged``.
+        An unreadable file that lies there is first set aside as ``*.damaged``; a good record that would give way to
+        one without numbers is kept as ``*.previous``.
 
         Raises:
             UserError: the disk refused (full, read-only).
@@ -93,7 +97,7 @@ class Store:
         path = self.root / record.relative_path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._set_aside_if_damaged(path)
+            self._make_way(path, record)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
             try:
                 with open(handle, "w", encoding="utf-8") as file:
@@ -114,16 +118,19 @@ class Store:
             ) from None
         return path
 
-    def _set_aside_if_damaged(self, path: Path) -> None:
+    def _make_way(self, path: Path, record: Record) -> None:
         try:
-            self.read(path)
+            earlier = self.read(path)
         except RecordError:
-            aside = path.with_name(path.name + ".damaged")
-            number = 1
-            while aside.exists():
-                number += 1
-                aside = path.with_name(f"{path.name}.{number}.damaged")
-            path.rename(aside)
+            path.rename(_free_name(path, "damaged"))
+        else:
+            if earlier is not None and earlier.status == "ok" and record.status != "ok":
+                path.rename(_free_name(path, "previous"))
+
+
+def _free_name(path: Path, suffix: str) -> Path:
+    numbers = itertools.chain([""], (f"{number}." for number in itertools.count(2)))
+    return next(name for n in numbers if not (name := path.with_name(f"{path.name}.{n}{suffix}")).exists())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,45 @@
+"""``run_bench.py report``: pages from records that exist. Measures nothing, imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench.cli import FORMATS, LOCAL_STORE, PAGES, ROOT
+from bench.nouns import UserError
+from bench.plan import pick
+
+REFERENCE_STORE = ROOT / "results" / "reference"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Build the pages; exit code 0, or `UserError` when a store is missing."""
+    parser = argparse.ArgumentParser(
+        prog="run_bench.py report", description="Pages from existing records.", allow_abbrev=False
+    )
+    parser.add_argument(
+        "--store", type=Path, action="append", metavar="DIR",
+        help="folder of records; may be repeated; default: results/reference and results/local, where they exist",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=PAGES, metavar="DIR", help="where pages go; default: reports/out")
+    parser.add_argument("--site", type=Path, metavar="DIR", help="write only the HTML pages, here, ready to be served")
+    parser.add_argument("--report", default="html", metavar="LIST", help="html (default), latex, md, or all")
+    flags = parser.parse_args(argv)
+    if find_spec("reports") is None:
+        raise UserError("reports/ is not there, so no page can be made. Get it back from the repository.")
+    stores = flags.store or [store for store in (REFERENCE_STORE, LOCAL_STORE) if store.is_dir()]
+    if not stores:
+        raise UserError(f"no records yet: neither {REFERENCE_STORE} nor {LOCAL_STORE} exists. Run a track first.")
+    for store in stores:
+        if not store.is_dir():
+            raise UserError(f"--store {store}: no such folder. Give the folder that a run named as 'Records'.")
+    formats = ["html"] if flags.site else pick("report format", flags.report, FORMATS)
+
+    import reports
+
+    for page in reports.build(stores, flags.site or flags.out, formats):
+        sys.stdout.write(f"Page: {page}\n")
+    return 0

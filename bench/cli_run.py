@@ -1,0 +1,157 @@
+"""The run itself: one cell after another into the store; whatever happens, what is done stays done."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench.nouns import Cell, Context, Outcome, Track, Unsupported, UserError
+from bench.plan import PlannedCell
+from bench.progress import Progress
+from bench.provenance import Identity, Stamp
+from bench.record import Record, Status, measured
+from bench.store import Store
+
+SHORT = 300
+"""Longest reason in a record, characters. The whole story is in the log."""
+
+
+@dataclass
+class Summary:
+    """How a run ended."""
+
+    records: list[Record] = field(default_factory=list)
+    """Of every planned cell that has one now, in plan order; a failure of this run included."""
+    failed: list[tuple[Cell, str, Path]] = field(default_factory=list)
+    """Cell, reason, log file."""
+    measured: int = 0
+    left: int = 0
+    """Cells not reached."""
+    interrupted: bool = False
+
+
+def execute(
+    planned: Sequence[PlannedCell], tracks: Iterable[Track], context: Context, stamp: Stamp, store: Store, bar: Progress
+) -> Summary:
+    """Measure every planned cell that is not done. The store must be held (`Store.writing`).
+
+    A cell that fails becomes a record and a log file; the run goes on. Ctrl-C ends it after what is already written.
+
+    Raises:
+        UserError: the store cannot be written any more.
+    """
+    by_name = {track.name: track for track in tracks}
+    summary = Summary()
+    todo = [item for item in planned if item.fate != "done"]
+    try:
+        for item in planned:
+            track = by_name[item.cell.track]
+            if item.fate == "done":
+                path = store.path(item.cell, stamp.machine.id if track.machine_bound else None)
+                if (record := store.read(path)) is not None:
+                    summary.records.append(record)
+                continue
+            bar.begin(item.cell)
+            log = store.root / "logs" / item.cell.track / f"{item.cell.name}.log"
+            record = _measure(item.identity, track, context, stamp, log)
+            store.write(record)
+            summary.records.append(record)
+            summary.measured += 1
+            if record.status == "failed":
+                summary.failed.append((item.cell, record.reason, log))
+            bar.end(record.status, record.reason)
+    except KeyboardInterrupt:
+        summary.interrupted = True
+    finally:
+        bar.close()
+    summary.left = len(todo) - summary.measured
+    return summary
+
+
+def _measure(identity: Identity, track: Track, context: Context, stamp: Stamp, log: Path) -> Record:
+    cell = identity.cell
+    try:
+        outcome = track.run(cell, context)
+        record = _record("ok", "", identity, track, stamp, outcome)
+    except Unsupported as error:
+        record = _record("unsupported", _reason(error), identity, track, stamp)
+    except UserError as error:
+        record = _record("failed", _reason(error), identity, track, stamp)
+        _write_log(log, f"{cell}\n\n{error}\n")
+    except (Exception, SystemExit) as error:
+        record = _record("failed", f"{type(error).__name__}: {_reason(error)}", identity, track, stamp)
+        _write_log(log, f"{cell}\n\n{traceback.format_exc()}")
+    else:
+        log.unlink(missing_ok=True)
+    return record
+
+
+def _record(
+    status: Status, reason: str, identity: Identity, track: Track, stamp: Stamp, outcome: Outcome | None = None
+) -> Record:
+    outcome = outcome or Outcome()
+    provenance = stamp.provenance(identity, outcome)
+    return Record(
+        cell=identity.cell,
+        status=status,
+        reason=reason,
+        machine_bound=track.machine_bound,
+        metrics=measured(outcome, track.metrics),
+        samples=outcome.samples,
+        flags=sorted({*outcome.flags, *(["dirty"] if provenance.dirty else [])}),
+        details=outcome.details,
+        kernels=outcome.kernels,
+        provenance=provenance,
+    )
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= SHORT else text[: SHORT - 3] + "..."
+
+
+def _write_log(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror or error}). Earlier records are safe.") from None
+
+
+def show_plan(planned: Sequence[PlannedCell]) -> None:
+    """One line per fate and reason: how many cells."""
+    for (fate, why), count in Counter((item.fate, item.why) for item in planned).items():
+        sys.stderr.write(f"{count} {'cell' if count == 1 else 'cells'} {fate}{': ' + why if why else ''}\n")
+
+
+def show_results(summary: Summary, store: Store, pages: Path, formats: list[str]) -> int:
+    """Print the tables, make the pages, say where everything is; the run's exit code."""
+    if find_spec("reports") is None:
+        sys.stderr.write("reports/ is not there: records only, no table and no page.\n")
+    elif summary.records:
+        import reports
+
+        for name in dict.fromkeys(record.cell.track for record in summary.records):
+            chosen = [record for record in summary.records if record.cell.track == name]
+            sys.stdout.write(f"\n{reports.console(chosen, name)}\n")
+        if not summary.interrupted:
+            made = reports.build([store.root], pages, formats)
+            sys.stdout.write("\n" + "".join(f"Page:    {path}\n" for path in made))
+    sys.stdout.write(f"Records: {store.root}\n")
+    reasons: dict[str, list[tuple[Cell, Path]]] = {}
+    for cell, reason, log in summary.failed:
+        reasons.setdefault(reason, []).append((cell, log))
+    for reason, cells in reasons.items():
+        sys.stderr.write(f"failed: {', '.join(str(cell) for cell, _ in cells)}\n  {reason}\n  log: {cells[0][1]}\n")
+    if summary.interrupted:
+        sys.stderr.write(
+            f"interrupted: {summary.measured} of {summary.measured + summary.left} cells measured and kept. "
+            "The same command continues with the rest.\n"
+        )
+        return 130
+    return 1 if summary.failed else 0

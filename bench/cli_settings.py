@@ -1,0 +1,93 @@
+"""From flags to `Settings`. Nothing heavy is imported: ``--help`` passes through here."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.nouns import Settings, UserError
+
+if TYPE_CHECKING:
+    from bench.discover import Registry
+    from bench.plan import Preset
+
+
+def build_settings(flags: argparse.Namespace, preset: Preset, registry: Registry) -> Settings:
+    """The preset's grid with the flags laid over it. Raises UserError for files, keys or options that do not exist."""
+    if flags.input and not flags.input.is_file():
+        raise UserError(f"--input {flags.input}: no such file. Give a picture, or leave the flag out.")
+    if flags.data_root and not flags.data_root.is_dir():
+        raise UserError(f"--data-root {flags.data_root}: no such folder. See: run_bench.py data --help.")
+    settings = Settings(
+        preset=flags.preset,
+        seed=flags.seed,
+        threads=flags.threads,
+        lr_size=flags.lr_size or preset.lr_size,
+        input=flags.input and flags.input.resolve(),
+        repeats=flags.repeats or preset.repeats,
+        datasets=preset.datasets,
+        severities=preset.severities,
+        allow_untrained=flags.allow_untrained,
+        data_root=flags.data_root and flags.data_root.resolve(),
+    )
+    return replace(settings, weights=_weights(flags.weights, registry), extra=_options(flags.set, registry))
+
+
+def _weights(pairs: list[str], registry: Registry) -> dict[str, Path]:
+    from bench.discover import unknown
+
+    weights = {}
+    for pair in pairs:
+        key, _, path = pair.partition("=")
+        if key not in registry.algorithms:
+            raise unknown("algorithm in --weights", key, registry.algorithms)
+        if not Path(path).is_file():
+            raise UserError(f"--weights {pair}: no file {path!r}. Expected KEY=PATH of an existing weights file.")
+        weights[key] = Path(path).resolve()
+    return weights
+
+
+def _options(pairs: list[str], registry: Registry) -> dict[str, Any]:
+    """Track options from ``track.option=value``; the options that a track knows are in its ``options``."""
+    from bench.discover import unknown
+
+    known = [f"{name}.{key}" for name, track in registry.tracks.items() for key in getattr(track, "options", {})]
+    options = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if name not in known or not equals:
+            raise unknown("option in --set", name, known)
+        options[name] = _value(value)
+    return options
+
+
+def _value(text: str) -> Any:
+    """``640x360`` -> (640, 360); numbers, true and false as such; anything else stays text."""
+    if re.fullmatch(r"\d+x\d+", text):
+        return size(text)
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on (an argparse type)."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, 1 or more")
+    return int(text)
+
+
+def size(text: str) -> tuple[int, int]:
+    """``WIDTHxHEIGHT`` in pixels (an argparse type)."""
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected WIDTHxHEIGHT in pixels, e.g. 320x180")
+    return int(match[1]), int(match[2])

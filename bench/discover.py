@@ -1,0 +1,232 @@
+"""What there is to run: algorithms, tracks and backbones by name. Imports cards, never a network."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from bench.backbones import BACKBONES, Backbone
+from bench.nouns import KEY_PATTERN, Card, Track, UserError
+
+if TYPE_CHECKING:
+    from bench.nn.algorithm import Algorithm
+
+ENTRY_POINTS = "bisrbench.algorithms"
+"""Entry-point group through which an installed package offers its own ``CARD``."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A card and where it was found."""
+
+    card: Card
+    origin: str
+    """For messages: ``folder algorithms/frb``, ``entry point frb of package x 1.0``, ``file my_algo.py``."""
+    source: Path
+    """The package folder or the single file whose content is the method."""
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Key -> a fresh instance of the adapter. Holds only text, so that it can be sent to a worker process."""
+
+    adapters: dict[str, str]
+
+    def __call__(self, key: str) -> Algorithm:
+        return load_class(self.adapters[key])()
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything that was found, by key."""
+
+    algorithms: Mapping[str, Found]
+    tracks: Mapping[str, Track]
+    backbones: Mapping[str, Backbone] = field(default_factory=lambda: BACKBONES)
+
+    @property
+    def cards(self) -> dict[str, Card]:
+        return {key: found.card for key, found in self.algorithms.items()}
+
+    @property
+    def loader(self) -> Loader:
+        return Loader({key: found.card.adapter for key, found in self.algorithms.items()})
+
+    def with_class(self, spec: str) -> tuple[Registry, str]:
+        """This registry plus a user's own class, and its key. ``spec`` as in `load_class`."""
+        found = _own_class(spec)
+        return replace(self, algorithms=_joined([*self.algorithms.values(), found])), found.card.key
+
+
+def discover(algorithms: str = "algorithms", tracks: str = "tracks") -> Registry:
+    """Look through the two packages and the entry points.
+
+    Raises:
+        UserError: a card or track that cannot be imported, is wrong, or whose key is taken.
+    """
+    found = _joined([*_folders(algorithms), *_entry_points()])
+    return Registry(found, {track.name: track for track in _tracks(tracks)})
+
+
+def unknown(kind: str, got: str, known: Iterable[str]) -> UserError:
+    """The error for a name that does not exist: nearest name and all that do."""
+    names = list(known)
+    near = difflib.get_close_matches(got, names, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return UserError(f"unknown {kind} {got!r}.{hint} Known: {', '.join(names) or 'none'}.")
+
+
+def load_class(spec: str) -> type[Algorithm]:
+    """The adapter class named by ``package.module:Class`` or ``path/to/file.py:Class``. Imports torch.
+
+    A file is imported under a name made from its path, so a worker process that is given the same text gets the same
+    class. A class without a card of its own is given one (see `Card`).
+
+    Raises:
+        UserError: the module is broken (with file and line), or the class is missing or no `Algorithm`.
+    """
+    target, _, name = spec.rpartition(":")
+    if not target or not name:
+        raise UserError(f"{spec!r} names no class. Expected path/to/my_algo.py:MyAlgo or package.module:MyAlgo.")
+    module = _from_file(Path(target)) if target.endswith(".py") else _import(target)
+    from bench.nn.algorithm import Algorithm
+
+    own = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, Algorithm)]
+    cls = getattr(module, name, None)
+    if cls is None:
+        raise unknown(f"class in {target}", name, [key for key in own if key != "Algorithm"])
+    if not isinstance(cls, type) or not issubclass(cls, Algorithm):
+        raise UserError(f"{spec}: {name} is not a subclass of bench.nn.algorithm.Algorithm, so it cannot be measured.")
+    if "card" not in vars(cls):
+        cls.card = _derived_card(cls, spec)
+    return cls
+
+
+def _derived_card(cls: type[Algorithm], spec: str) -> Card:
+    facts = {"key": cls.__name__.lower(), "name": cls.__name__, "adapter": spec, "provenance": "user file"}
+    inherited = getattr(cls, "card", None)
+    return replace(inherited, **facts) if inherited else Card(**facts, bits_w=1, bits_a=1)
+
+
+def _own_class(spec: str) -> Found:
+    target, _, name = spec.rpartition(":")
+    if target.endswith(".py"):
+        spec = f"{Path(target).expanduser().resolve()}:{name}"
+    cls = load_class(spec)
+    if not isinstance(cls.card, Card):
+        raise UserError(f"{spec}: {name}.card is {type(cls.card).__name__}, expected a bench.nouns.Card.")
+    return Found(replace(cls.card, adapter=spec), f"class {name} in {target}", _source(sys.modules[cls.__module__]))
+
+
+def _joined(everything: Iterable[Found]) -> dict[str, Found]:
+    found: dict[str, Found] = {}
+    for item in everything:
+        other = found.setdefault(item.card.key, item)
+        if other is not item:
+            raise UserError(
+                f"the key {item.card.key!r} is taken twice: {other.origin}, and {item.origin}. "
+                "Give one of them another key."
+            )
+    return found
+
+
+def _folders(package: str) -> Iterable[Found]:
+    for info in _modules(package):
+        module = _import(f"{package}.{info.name}")
+        found = _found(module, f"folder {package}/{info.name}")
+        if found.card.key != info.name:
+            raise UserError(
+                f"{module.__file__}: CARD.key is {found.card.key!r} but the folder is {info.name!r}. Make them equal."
+            )
+        yield found
+
+
+def _entry_points() -> Iterable[Found]:
+    from importlib.metadata import entry_points
+
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        package = f"package {point.dist.name} {point.dist.version}" if point.dist else "a package"
+        yield _found(_import(point.module), f"entry point {point.name} of {package}", point.attr or "CARD")
+
+
+def _found(module: ModuleType, origin: str, name: str = "CARD") -> Found:
+    card = getattr(module, name, None)
+    if not isinstance(card, Card):
+        raise UserError(f"{origin} ({module.__file__}) has no {name} = bench.nouns.Card(...). Add one (without torch).")
+    return Found(card, origin, _source(module))
+
+
+def _source(module: ModuleType) -> Path:
+    file = Path(module.__file__ or "")
+    return file.parent if module.__package__ else file
+
+
+def _tracks(package: str) -> Iterable[Track]:
+    for info in _modules(package):
+        module = _import(f"{package}.{info.name}")
+        track: Any = getattr(module, "TRACK", None)
+        if track is None:
+            raise UserError(f"{module.__file__} has no TRACK. Add one, or begin the module's name with '_'.")
+        needed = [name for name in (*Track.__annotations__, "cells", "inputs", "run") if not hasattr(track, name)]
+        if needed:
+            raise UserError(f"{module.__file__}: TRACK lacks {', '.join(sorted(needed))} (see bench.nouns.Track).")
+        if track.name != info.name or not KEY_PATTERN.fullmatch(track.name):
+            raise UserError(f"{module.__file__}: TRACK.name is {track.name!r}, expected the module's, {info.name!r}.")
+        yield track
+
+
+def _modules(package: str) -> list[pkgutil.ModuleInfo]:
+    infos = pkgutil.iter_modules(_import(package).__path__)
+    return sorted((info for info in infos if not info.name.startswith("_")), key=lambda info: info.name)
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            raise UserError(
+                f"there is no module {name!r} ({error}). Install it, or put its folder on PYTHONPATH."
+            ) from None
+        raise _broken(name, name.replace(".", "/"), error) from None
+    except (Exception, SystemExit) as error:
+        raise _broken(name, name.replace(".", "/"), error) from None
+
+
+def _from_file(path: Path) -> ModuleType:
+    path = path.expanduser().resolve()
+    name = f"bisrbench_own_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise UserError(f"there is no file {path}. Expected path/to/my_algo.py:MyAlgo.")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise _broken(str(path), str(path), error) from None
+    return module
+
+
+def _broken(what: str, inside: str, error: BaseException) -> UserError:
+    """The error for a module that cannot be imported and the last line reached in a file named ``inside``."""
+    if isinstance(error, SyntaxError):
+        return UserError(f"{what} cannot be imported: {error.filename}, line {error.lineno}: {error.msg}.")
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = ([frame for frame in frames if inside in frame.filename] or frames)[-1]
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return UserError(f"{what} cannot be imported: {frame.filename}, line {frame.lineno}: {kind}{error}")

@@ -1,0 +1,148 @@
+"""From a selection to cells, and what is to be done with each: measure, leave alone, measure again."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.discover import Registry, unknown
+from bench.nouns import Cell, Settings, Track, UserError
+from bench.provenance import Identity, Stamp
+from bench.record import RecordError, check_cell
+from bench.store import Store
+
+PRESETS = Path(__file__).parent / "presets"
+
+Fate = Literal["run", "done", "stale"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A grid and nothing else: no preset changes how anything is measured or trained."""
+
+    scales: tuple[int, ...]
+    backbones: tuple[str, ...]
+    lr_size: tuple[int, int]
+    """(width, height) of the low-resolution input, pixels."""
+    repeats: int
+    datasets: tuple[str, ...]
+    severities: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell, and what the run will do with it."""
+
+    cell: Cell
+    fate: Fate
+    """``run``: not measured yet, or not successfully. ``done``: its record still holds. ``stale``: measure again."""
+    why: str
+    identity: Identity
+
+
+def preset_names() -> list[str]:
+    """Names of the presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def load_preset(name: str) -> Preset:
+    """The preset called ``name``. Raises UserError, with the nearest name, when there is none."""
+    if name not in preset_names():
+        raise unknown("preset", name, preset_names())
+    grid = tomllib.loads((PRESETS / f"{name}.toml").read_text(encoding="utf-8"))
+    return Preset(**{key: tuple(value) if isinstance(value, list) else value for key, value in grid.items()})
+
+
+def pick(kind: str, text: str | None, known: Sequence[Any], default: Iterable[Any] | None = None) -> list[Any]:
+    """The members of ``known`` named in a comma-separated text, or all of them for ``all``.
+
+    Raises:
+        UserError: a name that is not known (the nearest is offered), or no name and no default.
+    """
+    if text is None and default is not None:
+        return list(default)
+    names = [name for name in (part.strip() for part in (text or "").split(",")) if name]
+    if not names:
+        raise UserError(f"no {kind} given. Known: {', '.join(map(str, known))}, or all.")
+    if names == ["all"]:
+        return list(known)
+    by_name = {str(value): value for value in known}
+    for name in names:
+        if name not in by_name:
+            raise unknown(kind, name, by_name)
+    return [by_name[name] for name in dict.fromkeys(names)]
+
+
+def pick_scales(text: str | None, registry: Registry, default: Iterable[int]) -> list[int]:
+    """Upscaling factors out of those that at least one backbone has; ``x2`` is read as ``2``."""
+    known = sorted({scale for backbone in registry.backbones.values() for scale in backbone.scales})
+    plain = ",".join(part.strip().removeprefix("x") for part in text.split(",")) if text is not None else None
+    try:
+        return pick("scale", plain, known, default)
+    except UserError as error:
+        wrong = next((part for part in (plain or "").split(",") if part.isdigit() and int(part) not in known), None)
+        if wrong is None:
+            raise
+        near = min(known, key=lambda scale: abs(scale - int(wrong)))
+        names = ", ".join(map(str, known))
+        raise UserError(f"unknown scale {wrong!r}. Nearest: {near}. Known: {names}.") from error
+
+
+def plan(
+    registry: Registry,
+    tracks: Sequence[Track],
+    algorithms: Sequence[str],
+    backbones: Sequence[str],
+    scales: Sequence[int],
+    settings: Settings,
+    stamp: Stamp,
+    store: Store,
+    force: bool = False,
+) -> list[PlannedCell]:
+    """Every cell of the selection in the order it will run, each with its fate.
+
+    Raises:
+        UserError: nothing is selected, a record of a later program is in the way, or a track refuses its settings.
+    """
+    cards = [registry.cards[key] for key in algorithms]
+    planned = []
+    for track in tracks:
+        for cell in track.cells(cards, list(backbones), list(scales), settings):
+            _check(cell, track)
+            identity = stamp.identity(cell, track)
+            path = store.path(cell, stamp.machine.id if track.machine_bound else None)
+            fate, why = _fate(store, path, identity)
+            if force and fate == "done":
+                fate, why = "run", "measured again on request"
+            planned.append(PlannedCell(cell, fate, why, identity))
+    names = [str(item.cell) for item in planned]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"a track names the same cell twice: {', '.join(sorted(twice))}")
+    if not planned:
+        raise UserError("the selection has no cells: none of these tracks measures these algorithms. See --list.")
+    return planned
+
+
+def _check(cell: Cell, track: Track) -> None:
+    check_cell(cell)
+    if cell.track != track.name:
+        raise ValueError(f"track {track.name} names a cell of track {cell.track}")
+
+
+def _fate(store: Store, path: Path, identity: Identity) -> tuple[Fate, str]:
+    try:
+        record = store.read(path)
+    except RecordError as error:
+        if error.damage == "future":
+            raise
+        return "run", f"{path}: {error.what}; it will be set aside as *.damaged"
+    if record is None:
+        return "run", "not measured yet"
+    if differences := identity.differences(record):
+        return "stale", "; ".join(differences)
+    if record.status == "failed":
+        return "run", f"failed before: {record.reason}"
+    return "done", "" if record.status == "ok" else f"{record.status}: {record.reason}"

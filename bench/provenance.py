@@ -1,0 +1,214 @@
+"""Where numbers come from: the program, the method's files, the machine. No torch, no host or user names."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.discover import Found, Registry
+from bench.nouns import Cell, Outcome, Settings, Track, UserError
+from bench.record import Machine, Provenance, Record, sha256
+
+ROOT = Path(__file__).resolve().parents[1]
+"""Root of the checkout."""
+
+PACKAGES = (
+    "torch", "torchvision", "numpy", "scikit-image", "pyiqa", "pandas", "pydantic", "safetensors", "psutil", "nanobind",
+)  # fmt: skip
+"""Packages whose versions may explain a number."""
+
+ISA = (
+    "sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bitalg",
+    "avx512_vpopcntdq", "amx_tile", "amx_int8", "asimd", "asimddp", "sve",
+)  # fmt: skip
+"""SIMD extensions that kernels may use, as Linux names them."""
+
+_NOT_CONTENT = ("__pycache__", ".so", ".pyc")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Everything that decides the numbers of a cell. Equal identities need no second measurement."""
+
+    cell: Cell
+    track_version: int
+    adapter_sha256: str
+    native_sha256: str | None
+    settings: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        cell, *rest = (self.cell, self.track_version, self.adapter_sha256, self.native_sha256, self.settings)
+        return sha256([str(cell), *rest])
+
+    def differences(self, record: Record) -> list[str]:
+        """What changed since the record was made, in words; empty when its numbers still hold."""
+        made = record.provenance
+        if made.fingerprint == self.fingerprint:
+            return []
+        pairs = {
+            f"track version {made.track_version} -> {self.track_version}": made.track_version != self.track_version,
+            "the algorithm's code or the shared network code changed": made.adapter_sha256 != self.adapter_sha256,
+            "the packed runtime's code changed": made.native_sha256 != self.native_sha256,
+        }
+        old, new = made.settings, self.settings
+        changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+        settings = [f"{name} {_short(old.get(name))} -> {_short(new.get(name))}" for name in changed]
+        return [text for text, differs in pairs.items() if differs] + settings or ["its fingerprint differs"]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 20 else text[:17] + "..."
+
+
+@dataclass
+class Stamp:
+    """What all cells of one run share. Made once: git and the CPU are asked a single time."""
+
+    settings: Settings
+    registry: Registry
+    machine: Machine = field(default_factory=lambda: this_machine())
+    isa: list[str] = field(default_factory=lambda: cpu_isa())
+    packages: dict[str, str] = field(default_factory=lambda: versions())
+    git: tuple[str | None, bool | None] = field(default_factory=lambda: git_state(ROOT))
+    _hashes: dict[str, str] = field(default_factory=dict)
+
+    def identity(self, cell: Cell, track: Track) -> Identity:
+        """What decides this cell's numbers now.
+
+        Raises:
+            UserError: a named weights file is missing, or what the track itself finds wrong with its settings.
+        """
+        inputs = dict(track.inputs(cell, self.settings))
+        if cell.algo in self.settings.weights:
+            inputs["weights_file_sha256"] = self._hash([self.settings.weights[cell.algo]])
+        adapter = self._hash([*_sources(self.registry.algorithms[cell.algo]), ROOT / "bench/nn"])
+        native = self._hash([ROOT / "bench/packed"]) if track.machine_bound else None
+        return Identity(cell, track.version, adapter, native, inputs)
+
+    def provenance(self, identity: Identity, outcome: Outcome) -> Provenance:
+        """The provenance of a measurement that has just ended."""
+        protocol = identity.settings.get("protocol")
+        return Provenance(
+            utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            commit=self.git[0],
+            dirty=self.git[1],
+            version=_version("bisrbench") or "not installed",
+            track_version=identity.track_version,
+            protocol=None if protocol is None else str(protocol),
+            adapter_sha256=identity.adapter_sha256,
+            native_sha256=identity.native_sha256,
+            weights_sha256=outcome.weights_sha256,
+            dataset_sha256=outcome.dataset_sha256,
+            seed=self.settings.seed,
+            device=self.settings.device,
+            threads=self.settings.threads,
+            isa=self.isa,
+            packages=self.packages,
+            machine=self.machine,
+            settings=identity.settings,
+            fingerprint=identity.fingerprint,
+        )
+
+    def _hash(self, paths: list[Path]) -> str:
+        name = "|".join(map(str, paths))
+        if name not in self._hashes:
+            self._hashes[name] = hash_files(paths)
+        return self._hashes[name]
+
+
+def _sources(found: Found) -> list[Path]:
+    """The method's own folder or file, and its adapter's when that lies elsewhere (an installed package)."""
+    module = found.card.adapter.rpartition(":")[0]
+    if module.endswith(".py"):
+        return [found.source]
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise UserError(f"{found.origin}: its adapter's module {module} does not exist. Correct CARD.adapter.")
+    adapter = Path(spec.origin).parent if spec.parent else Path(spec.origin)
+    return sorted({found.source, adapter})
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """SHA-256 over names (relative to each path) and contents of files, folders taken whole without build products.
+
+    Raises:
+        UserError: a path does not exist or cannot be read.
+    """
+    digest = hashlib.sha256()
+    for root in paths:
+        try:
+            for file in sorted(root.rglob("*")) if root.is_dir() else [root]:
+                if file.is_dir() or str(file).endswith(_NOT_CONTENT) or "__pycache__" in file.parts:
+                    continue
+                name = file.relative_to(root).as_posix()
+                content = hashlib.sha256(file.read_bytes()).hexdigest()
+                digest.update(f"{name}\0{content}\n".encode())
+        except OSError as error:
+            what = f"{error.filename or root} cannot be read ({error.strerror})"
+            raise UserError(f"{what}. Give an existing file.") from None
+    return digest.hexdigest()
+
+
+def git_state(root: Path) -> tuple[str | None, bool | None]:
+    """(commit, uncommitted changes?) of the checkout at ``root``; (None, None) where there is no git or no checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root.resolve():
+            return None, None  # an installed copy inside somebody else's repository
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+
+
+def _cpuinfo() -> dict[str, str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0].splitlines()
+    except OSError:
+        return {}
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def cpu_isa() -> list[str]:
+    """Those of `ISA` that this CPU reports, in that order; empty where the system does not say."""
+    info = _cpuinfo()
+    flags = set((info.get("flags") or info.get("Features") or "").split())
+    return [name for name in ISA if name in flags]
+
+
+def this_machine() -> Machine:
+    """The computer at hand. The id is stable over reboots and says nothing about its owner."""
+    cpu = _cpuinfo().get("model name") or platform.processor() or platform.machine() or "unknown"
+    cores = os.cpu_count() or 1
+    arch = platform.machine()
+    slug = re.sub(r"-+", "-", re.sub(r"[^a-z0-9]+|\((?:r|tm)\)|\bcpu\b", "-", cpu.lower())).strip("-")[:24].strip("-")
+    digest = hashlib.sha256("|".join([cpu, str(cores), arch, *cpu_isa()]).encode()).hexdigest()[:6]
+    return Machine(id=f"{slug}-{cores}c-{digest}", cpu=cpu, cores=cores, arch=arch, system=platform.system())
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of those `PACKAGES` that are installed."""
+    found = {name: version for name in PACKAGES if (version := _version(name))}
+    return {"python": platform.python_version(), **found}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
