@@ -1,0 +1,104 @@
+"""Records put in order for scoring: per track, what was measured for each algorithm on each square of the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bench.nouns import Cell
+from bench.scoring.means import mean
+
+Square = tuple[str, int, str]
+"""(backbone, scale, case): one square of a track's grid, common to all algorithms."""
+
+
+class _HasValue(Protocol):
+    @property
+    def value(self) -> float: ...
+
+
+class RecordLike(Protocol):
+    """What scoring reads of a `bench.record.Record`."""
+
+    @property
+    def cell(self) -> Cell: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def machine_bound(self) -> bool: ...
+    @property
+    def metrics(self) -> Mapping[str, _HasValue]: ...
+    @property
+    def flags(self) -> list[str]: ...
+    @property
+    def details(self) -> Mapping[str, Any]: ...
+    @property
+    def provenance(self) -> Any: ...
+
+
+@dataclass
+class Measured:
+    """One algorithm on one square: a set of values for each seed."""
+
+    by_seed: dict[int, dict[str, float]] = field(default_factory=dict)
+
+    def value(self, key: str, seed: int | None = None) -> float | None:
+        """The metric's mean over seeds, or of one seed; None where it was not measured."""
+        values = self.by_seed.values() if seed is None else [self.by_seed.get(seed, {})]
+        found = [entry[key] for entry in values if key in entry]
+        return mean(found) if found else None
+
+    def keys(self) -> set[str]:
+        return {key for entry in self.by_seed.values() for key in entry}
+
+
+@dataclass
+class TrackEvidence:
+    """All of one track: algorithm -> square -> values, and why a square is empty."""
+
+    values: dict[str, dict[Square, Measured]] = field(default_factory=dict)
+    reasons: dict[tuple[str, Square], str] = field(default_factory=dict)
+    machines: set[str] = field(default_factory=set)
+
+    def at(self, algo: str, square: Square) -> Measured | None:
+        """The values of an algorithm on a square. Methods without a network are filed under backbone ``none``."""
+        of_algo = self.values.get(algo, {})
+        return of_algo.get(square) or of_algo.get(("none", square[1], square[2]))
+
+    def why_missing(self, algo: str, square: Square) -> str:
+        backbone, scale, case = square
+        place = f"{backbone} x{scale} {case}"
+        reason = self.reasons.get((algo, square)) or self.reasons.get((algo, ("none", scale, case)))
+        return f"{place}: {reason}" if reason else f"{place}: not measured"
+
+    def grid(self, references: Iterable[str]) -> list[Square]:
+        """Squares on which at least one scored network has numbers: what every algorithm must then have."""
+        scored = {square for algo, squares in self.values.items() if algo not in set(references) for square in squares}
+        return sorted(square for square in scored if square[0] != "none")
+
+    def seeds(self, algo: str, squares: Iterable[Square]) -> list[int]:
+        """Seeds that an algorithm has on every one of the squares."""
+        found = [self.at(algo, square) for square in squares]
+        sets = [set(measured.by_seed) for measured in found if measured is not None]
+        return sorted(set.intersection(*sets)) if sets and len(sets) == len(found) else []
+
+
+def gather(records: Iterable[RecordLike], unscored_flags: Iterable[str]) -> dict[str, TrackEvidence]:
+    """Track name -> its evidence. Of records with equal cell, seed and machine the latest counts."""
+    tracks: dict[str, TrackEvidence] = {}
+    barred = set(unscored_flags)
+    for record in sorted(records, key=lambda record: record.provenance.utc):
+        cell, evidence = record.cell, tracks.setdefault(record.cell.track, TrackEvidence())
+        square = (cell.backbone, cell.scale, cell.case)
+        flagged = sorted(barred & set(record.flags)) if cell.track in ("accuracy", "robust") else []
+        if record.status != "ok" or flagged:
+            evidence.reasons[cell.algo, square] = record.reason or f"not scored: {', '.join(flagged)}"
+            continue
+        measured = evidence.values.setdefault(cell.algo, {}).setdefault(square, Measured())
+        measured.by_seed[record.provenance.seed] = {key: entry.value for key, entry in record.metrics.items()}
+        if record.machine_bound:
+            evidence.machines.add(record.provenance.machine.id)
+    return tracks

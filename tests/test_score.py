@@ -1,0 +1,301 @@
+"""Scores against examples worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from math import exp, sqrt
+
+import pytest
+from fake_records import MACHINE, realistic, record
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.backbones import BACKBONES, Backbone
+from bench.scoring import PARTS, ScoreRow, ScoringRule, score
+from bench.scoring.means import gain_share, quadratic_mean, sample_sd, saving
+
+
+def accuracy(algo: str, psnr: float, ssim: float = 0.9, **place) -> object:
+    where = {"backbone": "none" if algo == "bicubic" else "srresnet", "scale": 2, "case": "set5", **place}
+    seed = where.pop("seed", 0)
+    return record("accuracy", algo, metrics={"psnr_y": psnr, "ssim_y": ssim}, seed=seed, **where)
+
+
+def row(records: list, algo: str, rule: ScoringRule | None = None) -> ScoreRow:
+    return next(row for row in score(records, rule).rows if row.algo == algo)
+
+
+@pytest.fixture
+def transformer(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(BACKBONES, "swinir_s", Backbone("swinir_s", "SwinIR_S", "x", "transformer"))
+    return "swinir_s"
+
+
+def test_quadratic_mean_by_hand() -> None:
+    assert quadratic_mean([3.0, 4.0]) == pytest.approx(3.5355339)  # sqrt((9 + 16) / 2)
+
+
+def test_published_example_of_the_gain_share() -> None:
+    # FRB's table 1, x2, Set5: bicubic 33.66, full precision 38.00, BBCU-L 37.58, BNN 32.25
+    assert gain_share(37.58, 38.00, 33.66, 0.1) == pytest.approx(3.92 / 4.34)
+    assert gain_share(32.25, 38.00, 33.66, 0.1) == 0.0
+    assert gain_share(38.30, 38.00, 33.66, 0.1) == 1.0
+    assert gain_share(30.0, 30.05, 30.0, 0.1) is None
+
+
+def test_om_task_by_hand() -> None:
+    records = [
+        accuracy("bicubic", 30.0, 0.80), accuracy("fp32", 34.0, 0.90), accuracy("m", 33.0, 0.88),
+        accuracy("bicubic", 26.0, 0.70, scale=4), accuracy("fp32", 28.0, 0.80, scale=4),
+        accuracy("m", 27.0, 0.75, scale=4),
+    ]  # fmt: skip
+    parts = row(records, "m").parts
+    assert parts["task"].value == pytest.approx(sqrt((0.75**2 + 0.5**2) / 2))
+    assert parts["task_psnr"].value == pytest.approx(sqrt(((33 / 34) ** 2 + (27 / 28) ** 2) / 2))
+    assert parts["task_ssim"].value == pytest.approx(sqrt((0.8**2 + 0.5**2) / 2))
+    assert parts["task"].entries == 2
+    assert row(records, "fp32").parts["task"].value == 1.0
+    assert row(records, "bicubic").parts["task"].value == 0.0
+
+
+def test_om_task_means_over_backbones_before_squaring(transformer: str) -> None:
+    records = [accuracy("bicubic", 30.0)]
+    for backbone, own in (("srresnet", 33.0), (transformer, 31.0)):
+        records += [accuracy("fp32", 34.0, backbone=backbone), accuracy("m", own, backbone=backbone)]
+    parts = row(records, "m").parts
+    assert parts["task"].value == pytest.approx(0.5)  # one task, E of 0.75 and 0.25
+    assert parts["arch"].value == pytest.approx(sqrt((0.75**2 + 0.25**2) / 2))
+    assert parts["arch_psnr"].value == pytest.approx(sqrt(((33 / 34) ** 2 + (31 / 34) ** 2) / 2))
+
+
+def test_om_arch_is_missing_with_one_kind_of_architecture() -> None:
+    part = row([accuracy("bicubic", 30.0), accuracy("fp32", 34.0), accuracy("m", 33.0)], "m").parts["arch"]
+    assert part.value is None
+    assert "only one kind of architecture" in part.reason
+
+
+def test_a_square_that_others_have_leaves_the_score_missing() -> None:
+    records = [
+        accuracy("bicubic", 30.0), accuracy("fp32", 34.0), accuracy("m", 33.0), accuracy("n", 33.5),
+        accuracy("bicubic", 26.0, case="b100"), accuracy("fp32", 28.0, case="b100"), accuracy("m", 27.0, case="b100"),
+        record("accuracy", "n", "srresnet", 2, "b100", reason="cannot"),
+    ]  # fmt: skip
+    assert row(records, "m").parts["task"].value is not None
+    missing = row(records, "n").parts["task"]
+    assert (missing.value, missing.reason) == (None, "n: srresnet x2 b100: cannot")
+
+
+@pytest.mark.parametrize("gone", ["fp32", "bicubic"])
+def test_no_share_without_its_two_ends(gone: str) -> None:
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0), accuracy("m", 33.0)]
+    part = row([r for r in records if r.cell.algo != gone], "m").parts["task"]
+    assert part.value is None
+    assert gone in part.reason and "not measured" in part.reason
+
+
+def test_full_precision_no_better_than_bicubic_gives_no_share() -> None:
+    part = row([accuracy("bicubic", 30.0), accuracy("fp32", 30.05), accuracy("m", 33.0)], "m").parts["task"]
+    assert part.value is None and "gains less than 0.1" in part.reason
+
+
+def test_untrained_networks_are_not_scored() -> None:
+    untrained = record("accuracy", "m", "srresnet", 2, "set5", {"psnr_y": 33.0}, flags=["untrained"])
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0), accuracy("n", 33.0), untrained]
+    assert row(records, "m").parts["task"].reason == "m: srresnet x2 set5: not scored: untrained"
+
+
+def test_seeds_give_mean_and_sample_deviation() -> None:
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0)]
+    records += [accuracy("m", psnr, seed=seed) for seed, psnr in enumerate((32.8, 33.0, 33.4))]
+    part = row(records, "m").parts["task"]
+    shares = [0.7, 0.75, 0.85]
+    assert part.value == pytest.approx(sum(shares) / 3)
+    assert part.sd == pytest.approx(sqrt(sum((s - sum(shares) / 3) ** 2 for s in shares) / 2))
+    assert part.seeds == 3
+    assert row(records, "fp32").parts["task"].sd is None
+    assert sample_sd([1.0]) is None
+
+
+def test_the_latest_of_two_records_of_one_cell_counts() -> None:
+    old = record("accuracy", "m", "srresnet", 2, "set5", {"psnr_y": 31.0}, utc="2029-01-01T00:00:00+00:00")
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0), accuracy("m", 33.0), old]
+    assert row(records, "m").parts["task"].value == pytest.approx(0.75)
+
+
+def robust(algo: str, clean: float, **corrupted: float) -> object:
+    values = {"psnr_clean": clean} | {f"psnr_{name}": value for name, value in corrupted.items()}
+    return record("robust", algo, "none" if algo == "bicubic" else "srresnet", 2, "set5", values)
+
+
+def test_om_robust_by_hand() -> None:
+    records = [
+        robust("bicubic", 30.0, noise_s1=29.0, noise_s2=28.0, blur_s1=29.5, blur_s2=29.0),
+        robust("fp32", 34.0, noise_s1=33.0, noise_s2=32.0, blur_s1=33.5, blur_s2=33.0),
+        robust("m", 32.0, noise_s1=31.0, noise_s2=30.0, blur_s1=31.8, blur_s2=31.0),
+    ]
+    parts = row(records, "m").parts
+    # relative losses: fp32 noise 1/4, 2/4, blur .5/4, 1/4; m noise 1/2, 2/2, blur .2/2, 1/2
+    noise, blur = (0.5 + 0.5) / 2, (min(1, 0.125 / 0.1) + 0.5) / 2
+    assert parts["robust"].value == pytest.approx(sqrt((noise**2 + blur**2) / 2))
+    noise, blur = (1 + 1) / 2, (0.5 / 0.2 + 1) / 2
+    assert parts["robust_uncapped"].value == pytest.approx(sqrt((noise**2 + blur**2) / 2))
+
+
+def test_a_collapsed_network_is_not_robust_and_small_losses_have_a_floor() -> None:
+    records = [
+        robust("bicubic", 30.0, noise_s1=29.0), robust("fp32", 34.0, noise_s1=32.0),
+        robust("dead", 30.1, noise_s1=30.1), robust("firm", 32.0, noise_s1=32.5),
+    ]  # fmt: skip
+    assert row(records, "dead").parts["robust"].value == 0.0
+    assert row(records, "dead").parts["robust_uncapped"].value == pytest.approx(2 / 0.05)
+    assert row(records, "firm").parts["robust"].value == 1.0
+
+
+def test_robust_needs_every_severity() -> None:
+    records = [
+        robust("bicubic", 30.0, noise_s1=29.0), robust("fp32", 34.0, noise_s1=32.0, noise_s2=31.0),
+        robust("m", 33.0, noise_s1=31.0),
+    ]  # fmt: skip
+    assert "no noise at severity 2" in row(records, "m").parts["robust"].reason
+
+
+def comp(algo: str, compute: float, storage: float, scale: int = 2) -> object:
+    values = {"speedup_theory": compute, "compression": storage}
+    return record("comp", algo, "srresnet", scale, "320x180", values)
+
+
+def infer(algo: str, speedup: float, size: float, scale: int = 2, **more) -> object:
+    values = {"speedup": speedup, "file_bytes": 1000.0 / size, "fp32_file_bytes": 1000.0}
+    return record("infer", algo, "srresnet", scale, "320x180-t1", values, **more)
+
+
+def test_om_comp_and_infer_by_hand() -> None:
+    records = [comp("m", 4.0, 6.0), comp("m", 2.0, 4.0, scale=4), infer("m", 2.0, 5.0), infer("m", 4.0, 7.0, scale=4)]
+    parts = row(records, "m").parts
+    assert parts["comp"].value == pytest.approx(sqrt((3**2 + 5**2) / 2))
+    assert parts["infer"].value == pytest.approx(sqrt((3**2 + 6**2) / 2))
+
+
+def test_om_train_by_hand_with_the_floor_on_the_spread() -> None:
+    values = {"train_speedup": 0.5, "hyper_sd_db": 0.002, "fp32_hyper_sd_db": 0.03}
+    part = row([record("train", "m", "srresnet", 2, "sweep", values)], "m").parts["train"]
+    assert part.value == pytest.approx(sqrt((0.5**2 + 3.0**2) / 2))
+
+
+def test_records_of_two_machines_are_not_mixed() -> None:
+    other = MACHINE.model_copy(update={"id": "other-8c-111111"})
+    part = row([infer("m", 2.0, 5.0), infer("m", 4.0, 7.0, scale=4, machine=other)], "m").parts["infer"]
+    assert part.value is None
+    assert "several machines (imaginary-2c-000000, other-8c-111111)" in part.reason
+
+
+@given(st.floats(0.01, 100))
+def test_saving_is_antisymmetric_and_bounded(ratio: float) -> None:
+    assert saving(1 / ratio) == pytest.approx(-saving(ratio))
+    assert -1 < saving(ratio) < 1
+
+
+def test_saving_by_hand() -> None:
+    assert [saving(r) for r in (1.0, 2.0, 4.0, 0.5)] == [0.0, 0.5, 0.75, -0.5]
+
+
+def full_set(quality: dict[str, float]) -> list:
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0)]
+    for algo, psnr in quality.items():
+        records += [accuracy(algo, psnr), comp(algo, 4.0, 4.0), infer(algo, 2.0, 2.0)]
+    return records
+
+
+def test_overall_by_hand() -> None:
+    table = score(full_set({"m": 33.0, "n": 32.0}))
+    assert dict(table.weights) == {"task": 1, "arch": 0, "robust": 0, "comp": 1, "train": 0, "infer": 1}
+    rows = {row.algo: row for row in table.rows}
+    assert rows["m"].overall == pytest.approx(100 * (0.75 + 0.75 + 0.5) / 3)
+    assert (rows["m"].rank, rows["n"].rank, rows["fp32"].rank) == (1, 2, None)
+    assert [row.algo for row in table.rows] == ["m", "n", "bicubic", "fp32"]
+
+
+def test_overall_uses_the_given_weights() -> None:
+    zero = {part.key: 0.0 for part in PARTS}
+    rule = ScoringRule(weights={**zero, "task": 3.0, "infer": 1.0})
+    assert row(full_set({"m": 33.0}), "m", rule).overall == pytest.approx(100 * (3 * 0.75 + 0.5) / 4)
+    with pytest.raises(ValueError, match="weight >= 0"):
+        ScoringRule(weights={**zero, "task": -1.0})
+    with pytest.raises(ValueError, match="weight >= 0"):
+        ScoringRule(weights={"task": 1.0})
+
+
+def test_missing_stays_missing_and_says_why() -> None:
+    records = [*full_set({"m": 33.0, "n": 33.9}), accuracy("fast", 33.0), comp("fast", 9.0, 9.0)]
+    records.append(record("infer", "fast", "srresnet", 2, "320x180-t1", reason="no packed form"))
+    found = row(records, "fast")
+    assert (found.overall, found.rank) == (None, None)
+    assert found.overall_reason == "infer: fast: srresnet x2 320x180-t1: no packed form"
+    # a part of weight 0 is not needed
+    rule = ScoringRule(weights={**ScoringRule().weights, "infer": 0.0})
+    assert row(records, "fast", rule).overall is not None
+
+
+def test_challenge_score_by_hand() -> None:
+    found = row([*full_set({"m": 33.2})], "m").challenge
+    assert found.value == pytest.approx(0.7 * exp(2 / 2) + 0.15 * exp(2 / 4) + 0.15 * exp(2 / 4))
+    gated = row([*full_set({"m": 32.9})], "m").challenge
+    assert gated.value is None
+    assert gated.reason == "srresnet x2: 1.10 dB below full precision, the gate is 1 dB"
+    baseline = [accuracy("fp32", 34.0), comp("fp32", 1.0, 1.0), infer("fp32", 1.0, 1.0), *full_set({"m": 33.5})]
+    assert row(baseline, "fp32").challenge.value == pytest.approx(exp(2))
+
+
+def test_challenge_score_needs_all_three() -> None:
+    found = row([accuracy("fp32", 34.0), accuracy("m", 33.5), infer("m", 2.0, 2.0)], "m").challenge
+    assert found.reason == "srresnet x2: no operations, parameters"
+
+
+def test_rank_stability_by_hand() -> None:
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0)]
+    for algo, psnr, compute in (("a", 33.6, 1.25), ("b", 31.2, 5.0), ("c", 30.4, 1.0)):
+        records += [accuracy(algo, psnr), comp(algo, compute, compute)]
+    table = score(records)
+    # scaled: a .9/.2, b .3/.8, c .1/0; equal weights: a and b tie at 55, c last
+    assert [(row.algo, row.rank) for row in table.rows[:3]] == [("a", 1), ("b", 1), ("c", 3)]
+    found = table.stability
+    assert found.without == {"task": {"a": 2, "b": 1, "c": 3}, "comp": {"a": 1, "b": 2, "c": 3}}
+    assert found.ranks == {"a": (1, 2), "b": (1, 2), "c": (3, 3)}
+    assert found.first["a"] == pytest.approx(0.5, abs=0.05)  # a leads wherever task weighs more than half
+    assert found.first["c"] == 0.0
+    assert found.tau["task"] == pytest.approx(sqrt(2 / 3))  # tau-b: one tie in the full ranking
+
+
+def test_no_stability_with_one_method_or_one_part() -> None:
+    assert score(full_set({"m": 33.0})).stability is None
+    quality_only = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0), accuracy("m", 33.0), accuracy("n", 32.0)]
+    assert score(quality_only).stability is None
+
+
+def test_a_method_without_a_network_does_not_widen_the_grid() -> None:
+    records = [*full_set({"m": 33.0}), accuracy("lanczos", 30.5, backbone="none")]
+    assert row(records, "m").parts["task"].value == pytest.approx(0.75)
+    assert row(records, "lanczos").parts["task"].value == pytest.approx(0.125)
+
+
+def test_score_is_pure_and_repeatable() -> None:
+    records = realistic()
+    before = [record.model_dump_json() for record in records]
+    first, second = score(records), score(list(reversed(records)))
+    assert first == second
+    assert [record.model_dump_json() for record in records] == before
+    ranked = [row.overall for row in first.rows if row.rank]
+    assert len(ranked) >= 8
+    assert all(better >= worse for better, worse in pairwise(ranked))
+
+
+def test_the_rule_is_frozen_versioned_and_told_in_words() -> None:
+    rule = ScoringRule()
+    with pytest.raises(AttributeError):
+        rule.min_gain_db = 0.0
+    with pytest.raises(TypeError):
+        rule.weights["task"] = 9.0
+    text = " ".join(replace(rule, min_gain_db=0.123, version="v9").sentences())
+    assert "v9" in text and "0.123" in text and "NTIRE" in text
+    assert score([]).rows == ()
