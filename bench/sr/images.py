@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from bench.nouns import UserError
+
+T = TypeVar("T")
 
 MAX_PIXELS = 64_000_000
 """Larger pictures are refused before they are decoded: no benchmark picture comes near it, decompression bombs do."""
@@ -32,24 +36,12 @@ def read_rgb(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     file: transparency (scores would depend on what lies behind it), more than 8 bits a channel, CMYK and other colour
     spaces, animations, more than `MAX_PIXELS`, and whatever cannot be decoded completely.
     """
-    path = Path(path)
-    _check_is_file(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
-        with image:
-            _check_content(path, image)
-            return np.array(image.convert("RGB"))
-    except UserError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise _too_large(path, "far too many pixels") from error
-    except Image.UnidentifiedImageError as error:
-        raise UserError(f"{path}: not a picture in a known format. Expected PNG, BMP, JPEG, TIFF, WebP or PPM; "
-                        "remove the file from the folder or replace it.") from error
-    except Exception as error:  # decoders raise whatever they trip over: OSError, SyntaxError, struct.error, ...
-        raise UserError(f"{path}: the picture is damaged or cut short ({error}). Fetch or copy it again.") from error
+    return _opened(Path(path), lambda image: np.array(image.convert("RGB")))
+
+
+def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """(width, height) from the header alone, under the checks of `read_rgb`."""
+    return _opened(Path(path), lambda image: image.size)
 
 
 def pixel_sha256(rgb: NDArray[np.uint8]) -> str:
@@ -63,6 +55,26 @@ def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     Image.fromarray(rgb).save(part, format="PNG")
     part.replace(path)
+
+
+def _opened(path: Path, use: Callable[[Image.Image], T]) -> T:
+    _check_is_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
+            _check_content(path, image)
+            return use(image)
+    except UserError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, "far too many pixels") from error
+    except Image.UnidentifiedImageError as error:
+        raise UserError(f"{path}: not a picture in a known format. Expected PNG, BMP, JPEG, TIFF, WebP or PPM; "
+                        "remove the file from the folder or replace it.") from error
+    except Exception as error:  # decoders raise whatever they trip over: OSError, SyntaxError, struct.error, ...
+        raise UserError(f"{path}: the picture is damaged or cut short ({error}). Fetch or copy it again.") from error
 
 
 def _check_is_file(path: Path) -> None:
