@@ -1,0 +1,273 @@
+"""The checks every algorithm must pass to be believed. Importable; `run_bench.py --check KEY` runs them.
+
+Each check is a plain function ``check_x(subject) -> None`` that raises AssertionError with what it saw. A known failure
+is named on the card (``xfail``) with its reason, and must then really fail.
+"""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from bench.discover import discover
+from bench.nn.algorithm import Algorithm, tagged
+from bench.nn.build import build_network, hash_tensors
+from bench.nn.claims import ClaimStack, LevelWatch
+from bench.nouns import KEY_PATTERN, Card, Unsupported
+
+ODD = (17, 23)
+"""Low-resolution test size (height, width): odd, and no multiple of any window."""
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One algorithm on one backbone and scale."""
+
+    algorithm: Algorithm
+    backbone: str
+    scale: int = 2
+
+    @property
+    def card(self) -> Card:
+        return self.algorithm.card
+
+    def fresh(self, seed: int = SEED) -> nn.Module:
+        return build_network(self.algorithm, self.backbone, self.scale, seed)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """In evaluation mode, every parameter and statistic moved off its initial value. Treat as read-only."""
+        return perturb(self.fresh()).eval()
+
+    @cached_property
+    def image(self) -> Tensor:
+        """Two smooth random pictures, (2, 3, 17, 23) in [0, 1]."""
+        coarse = torch.rand(2, 3, 5, 6, generator=torch.Generator().manual_seed(SEED))
+        return torch.nn.functional.interpolate(coarse, ODD, mode="bicubic", align_corners=False).clamp(0, 1)
+
+
+def perturb(network: nn.Module, seed: int = SEED) -> nn.Module:
+    """Move parameters and running statistics off their initial values, so that a forgotten one shows. In place.
+
+    One normalisation gain in eight turns negative, the case in which a comparison folds with its sense inverted.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in network.modules():
+            for parameter in module.parameters(recurse=False):
+                noise = torch.randn(parameter.shape, generator=generator)
+                parameter.add_(0.1 * noise * parameter.abs().mean().clamp_min(0.1))
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.add_(0.1 * torch.randn(module.running_mean.shape, generator=generator))
+                module.running_var.mul_(torch.rand(module.running_var.shape, generator=generator) + 0.5)
+                module.weight[::8] *= -1
+    return network
+
+
+def check_card(subject: Subject) -> None:
+    """The card is complete, and importing it does not import torch."""
+    card = subject.card
+    assert KEY_PATTERN.fullmatch(card.key), f"key {card.key!r}"
+    for name in ("name", "adapter", "provenance"):
+        assert getattr(card, name), f"the card's {name} is empty"
+    assert card.bits_w in range(1, 33) and card.bits_a in range(1, 33), f"bits {card.bits_w}/{card.bits_a}"
+    module = card.adapter.split(":")[0]
+    if module.startswith("algorithms."):
+        package = ".".join(module.split(".")[:2])
+        code = f"import sys, {package}; assert 'torch' not in sys.modules, 'importing the card imports torch'"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1]
+        )
+        assert done.returncode == 0, done.stderr.strip().splitlines()[-1]
+
+
+def check_seed(subject: Subject) -> None:
+    """The same seed gives the same weights."""
+    first, second = (hash_tensors(subject.fresh().state_dict()) for _ in range(2))
+    assert first == second, "two networks of one seed differ"
+
+
+def check_output(subject: Subject) -> None:
+    """Output shape at an odd size, float32, finite, and the same twice."""
+    with torch.no_grad():
+        out, again = subject.network(subject.image), subject.network(subject.image)
+    expected = (2, 3, ODD[0] * subject.scale, ODD[1] * subject.scale)
+    assert tuple(out.shape) == expected, f"output {tuple(out.shape)}, expected {expected}"
+    assert out.dtype == torch.float32, f"output is {out.dtype}"
+    assert bool(torch.isfinite(out).all()), "the output holds NaN or infinity"
+    assert torch.equal(out, again), "two evaluations of one image differ"
+
+
+def check_bits(subject: Subject) -> None:
+    """Every convolution and linear layer holds what its claim says, weights and inputs, as seen at the dispatcher."""
+    if subject.card.full_precision:
+        return
+    low = [claim for _, _, claim in tagged(subject.network) if not claim.full_precision]
+    assert low, "no layer claims fewer than 32 bits, although the card does"
+    with ClaimStack(subject.network) as stack, LevelWatch(stack) as watch:
+        subject.network(subject.image)
+    assert not watch.problems, "; ".join(watch.problems[:3])
+    assert watch.checked, "no low-bit convolution or linear layer ran"
+
+
+def check_gradients(subject: Subject) -> None:
+    """Every trainable parameter receives a gradient."""
+    network = perturb(subject.fresh()).train()
+    teacher = None
+    if subject.algorithm.needs_teacher:
+        from algorithms.fp32.adapter import FullPrecision
+
+        teacher = build_network(FullPrecision(), subject.backbone, subject.scale, SEED).eval()
+    target = torch.rand(2, 3, ODD[0] * subject.scale, ODD[1] * subject.scale)
+    for _ in range(2):  # the first batch may be the one that sets ranges
+        network.zero_grad()
+        loss = subject.algorithm.loss(network, subject.image, target, teacher)
+        if loss.requires_grad:
+            loss.backward()
+    dead = [n for n, p in network.named_parameters() if p.requires_grad and (p.grad is None or not bool(p.grad.any()))]
+    assert not dead, f"no gradient reaches {len(dead)} parameter(s), e.g. {', '.join(dead[:3])}"
+
+
+def check_batch(subject: Subject) -> None:
+    """An image's result does not depend on the batch it is in (float64, so that rounding flips no sign)."""
+    network = copy.deepcopy(subject.network).double()
+    x = subject.image.double()
+    with torch.enable_grad():
+        together, alone = network(x)[:1], network(x[:1])
+    gap = float((together - alone).detach().abs().max())
+    assert gap < 1e-9, f"alone and in a batch, one image differs by {gap:.2g}"
+
+
+def check_round_trip(subject: Subject) -> None:
+    """A state dict survives safetensors, and the reloaded network computes the same."""
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        path = Path(folder) / "weights.safetensors"
+        save_file({k: v.contiguous() for k, v in subject.network.state_dict().items()}, path)
+        other = subject.fresh(SEED + 1).eval()
+        other.load_state_dict(load_file(path))
+        assert torch.equal(other(subject.image), subject.network(subject.image)), "the reloaded network differs"
+
+
+def check_counted(subject: Subject) -> None:
+    """Every convolution is claimed, the count agrees with torch's, and operations grow with the input's area."""
+    from tracks._complexity import count_network
+
+    small, large = (count_network(subject.fresh(), size) for size in ((48, 32), (96, 64)))
+    assert small.parameters == sum(p.numel() for p in subject.fresh().parameters()), (
+        "parameter count disagrees with torch"
+    )
+    macs = [sum(layer.macs for layer in net.layers) for net in (small, large)]
+    assert macs[0] == macs[1] == 0 or 3.5 < macs[1] / macs[0] < 4.5, (
+        f"four times the area, {macs[1] / macs[0]:.2f} times the work"
+    )
+
+
+def check_packed(subject: Subject) -> None:
+    """The packed network equals the trained one: integers with ==, floats within 1e-5; or it says why it cannot be."""
+    from bench.packed.pack import pack, packed_units
+    from bench.packed.parity import check_parity
+
+    network = copy.deepcopy(subject.network).to(memory_format=torch.channels_last)
+    try:
+        packed = pack(network)
+    except Unsupported as reason:
+        assert len(str(reason)) > 20, f"refuses to pack without a reason: {reason!s}"
+        return
+    if not subject.card.full_precision:
+        assert packed_units(packed), "claims few bits, but nothing was packed"
+    parity = check_parity(network, packed, subject.image.contiguous(memory_format=torch.channels_last))
+    assert parity.passed, parity.reason()
+
+
+def check_refusals(subject: Subject) -> None:
+    """A backbone or scale it does not have is refused with a reason."""
+    if subject.card.backbone_free:
+        return
+    for backbone, scale in (("no_such_backbone", subject.scale), (subject.backbone, 7)):
+        try:
+            build_network(subject.algorithm, backbone, scale)
+        except Unsupported as reason:
+            assert str(reason), "refused without a reason"
+        else:
+            raise AssertionError(f"built {backbone} x{scale}, which does not exist")
+
+
+CHECKS: tuple[Callable[[Subject], None], ...] = (
+    check_card,
+    check_seed,
+    check_output,
+    check_bits,
+    check_gradients,
+    check_batch,
+    check_round_trip,
+    check_counted,
+    check_packed,
+    check_refusals,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    check: str
+    passed: bool
+    detail: str
+    """What was seen, or the card's reason for a known failure"""
+
+
+def examine(subject: Subject) -> Iterator[Verdict]:
+    """Run every check. A check named in the card's ``xfail`` passes only by failing."""
+    for check in CHECKS:
+        name = check.__name__.removeprefix("check_")
+        known = subject.card.xfail.get(name)
+        try:
+            check(subject)
+        except Unsupported as reason:
+            problem = f"unsupported: {reason}"
+        except AssertionError as error:
+            problem = str(error)
+        except Exception as error:  # a check reports what it meets, whatever it is
+            problem = f"{type(error).__name__}: {error}"
+        else:
+            problem = ""
+        if known:
+            yield Verdict(
+                name, bool(problem), f"known: {known}" if problem else f"expected to fail ({known}), but passed"
+            )
+        else:
+            yield Verdict(name, not problem, problem)
+
+
+def run_checks(
+    subject: str | type[Algorithm],
+    report: Callable[[str], None] = print,
+    backbones: list[str] | None = None,
+    scale: int = 2,
+) -> int:
+    """Examine an algorithm, by key or class, on each backbone (its first by default).
+
+    Reports a line a check and returns the number of failures. Raises UserError for an unknown key.
+    """
+    algorithm = discover().loader(subject) if isinstance(subject, str) else subject()
+    failures = 0
+    names = ["none"] if algorithm.card.backbone_free else backbones or [algorithm.backbones[0]]
+    for backbone in names:
+        if backbone != "none" and backbone not in algorithm.backbones:
+            report(f"{algorithm.card.key} on {backbone}: not defined on it")
+            continue
+        for verdict in examine(Subject(algorithm, backbone, scale)):
+            failures += not verdict.passed
+            mark = "ok  " if verdict.passed else "FAIL"
+            detail = f": {verdict.detail}" if verdict.detail else ""
+            report(f"{mark} {algorithm.card.key} on {backbone}, {verdict.check}{detail}")
+    return failures

@@ -1,0 +1,113 @@
+"""Is the packed network the trained one? Integers with ==, floats to rounding, layer by layer and end to end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from bench.packed.pack import deployable_units, packed_units
+from bench.packed.reference import accumulate
+
+TOLERANCE = 1e-5
+"""Largest difference allowed, relative to the largest value of the tensor compared."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Differences between a trained network and its packed twin on one image."""
+
+    layers: int
+    """Packed layers compared; 0 when the network has none"""
+    unequal_accumulators: tuple[str, ...]
+    """Layers whose integer accumulators differ anywhere; empty when all are equal"""
+    layer_error: float
+    """Worst packed layer against its training expression on the trained network's own activations, relative"""
+    output_max_abs: float
+    """End to end, largest absolute difference of the two outputs (images in [0, 1])"""
+    output_error: float
+    """The same relative to the output's largest value"""
+
+    @property
+    def passed(self) -> bool:
+        return not self.unequal_accumulators and self.layer_error <= TOLERANCE and self.output_error <= TOLERANCE
+
+    def reason(self) -> str:
+        """Why it did not pass, in one line; empty when it did."""
+        if self.unequal_accumulators:
+            return f"integer accumulators differ in {', '.join(self.unequal_accumulators[:3])}"
+        if self.layer_error > TOLERANCE:
+            return f"a packed layer differs from its training expression by {self.layer_error:.2g} of its range"
+        if self.output_error > TOLERANCE:
+            return f"the packed output differs from the trained one by {self.output_error:.2g} of its range"
+        return ""
+
+
+def relative_error(actual: Tensor, expected: Tensor) -> float:
+    """max |actual - expected| / max |expected|."""
+    return float((actual - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
+
+
+def check_layers(trained: nn.Module, packed: nn.Module, image: Tensor) -> tuple[int, tuple[str, ...], float]:
+    """Compare every packed layer on the trained network's own activations for ``image``.
+
+    Returns (layers compared, names with unequal accumulators, worst relative error of the float outputs).
+    """
+    twins, unequal, errors, hooks = packed_units(packed), [], [], []
+
+    def compare(name: str, unit: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        (x,) = inputs
+        grid = x if x.dim() == 4 else x.transpose(1, 2).unsqueeze(-1)
+        layer = twins[name].layer
+        expected = torch.stack(accumulate(unit.spec(), grid)).permute(0, 1, 3, 4, 2)
+        if not torch.equal(layer.accumulators(grid).to(expected.dtype), expected):
+            unequal.append(name)
+        with torch.enable_grad():
+            trained_form = unit(x).detach()
+        errors.append(relative_error(twins[name](x), trained_form))
+
+    for name, unit in deployable_units(trained):
+        hooks.append(unit.register_forward_pre_hook(_once(partial(compare, name))))
+    try:
+        with torch.no_grad():
+            trained(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return len(errors), tuple(unequal), max(errors, default=0.0)
+
+
+def _once(compare):
+    busy = False
+
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal busy
+        if not busy:
+            busy = True
+            compare(module, inputs)
+            busy = False
+
+    return hook
+
+
+def compare_outputs(
+    trained_output: Tensor, packed_output: Tensor, layers: tuple[int, tuple[str, ...], float]
+) -> Parity:
+    """End-to-end differences of two outputs already computed, joined with `check_layers`' result."""
+    count, unequal, layer_error = layers
+    return Parity(
+        layers=count,
+        unequal_accumulators=unequal,
+        layer_error=layer_error,
+        output_max_abs=float((packed_output - trained_output).abs().max()),
+        output_error=relative_error(packed_output, trained_output),
+    )
+
+
+def check_parity(trained: nn.Module, packed: nn.Module, image: Tensor) -> Parity:
+    """All of it on one image batch (N, 3, H, W) in [0, 1]; both networks in evaluation mode."""
+    layers = check_layers(trained, packed, image)
+    with torch.no_grad():
+        return compare_outputs(trained(image), packed(image), layers)

@@ -1,0 +1,112 @@
+"""Real latency of the packed network on this CPU, beside full precision in the same run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
+
+ROOT = Path(__file__).parents[1]
+
+
+class Infer:
+    name = "infer"
+    version = 1
+    machine_bound = True
+    title = "Measured inference"
+    about = (
+        "One warm process a cell. The packed network is written to its file, loaded back, and timed in turn with the "
+        "full-precision network of the same backbone (A B A B) on a photograph. A number is shown only if, in the same "
+        "run, every integer accumulator equals the trained network's and every timed output agrees with the trained "
+        "output within 1e-5. Full precision is PyTorch float32 in channels_last."
+    )
+    metrics = (
+        Metric("latency_ms", "ms", "lower", "Latency", "Median time of one image, packed network", 1),
+        Metric("latency_iqr_ms", "ms", "neither", "IQR", "Interquartile range of the latency samples", 1),
+        Metric("latency_ci_low_ms", "ms", "neither", "CI low", "95% bootstrap interval of the median, lower end", 1),
+        Metric("latency_ci_high_ms", "ms", "neither", "CI high", "95% bootstrap interval of the median, upper end", 1),
+        Metric("latency_p99_ms", "ms", "lower", "p99", "99th percentile; only with at least 662 samples", 1),
+        Metric("fp32_latency_ms", "ms", "neither", "FP latency", "Median of full precision in the same run", 1),
+        Metric("speedup", "x", "higher", "Speed-up", "Measured: median over rounds of FP time / packed time"),
+        Metric("speedup_theory", "x", "higher", "Theory", "FP Ops / Ops, strict convention of the comp track"),
+        Metric("file_bytes", "bytes", "lower", "File", "Size of the packed network's file", 0),
+        Metric("fp32_file_bytes", "bytes", "neither", "FP file", "Size of the full-precision network's file", 0),
+        Metric("parity_max_abs", "", "lower", "Parity error", "Largest |packed - trained| of all timed outputs", 8),
+        Metric("peak_memory_mb", "MB", "lower", "Memory", "Growth of resident memory in the first packed pass", 1),
+        Metric("head_ms", "ms", "lower", "Head", "Median time in the head", 1),
+        Metric("body_ms", "ms", "lower", "Body", "Median time in the body", 1),
+        Metric("upsampler_ms", "ms", "lower", "Upsampler", "Median time in the upsampler", 1),
+        Metric("tail_ms", "ms", "lower", "Tail", "Median time in the tail", 1),
+    )
+
+    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+        width, height = settings.lr_size
+        case = f"{width}x{height}-t{settings.threads}"
+        if settings.input is not None:
+            case += f"-{hashlib.sha256(str(settings.input).encode()).hexdigest()[:6]}"
+        return [Cell(self.name, c.key, backbone, s, case) for c, backbone, s in combinations(cards, backbones, scales)]
+
+    def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
+        return {
+            "threads": settings.threads,
+            "repeats": settings.repeats,
+            "seed": settings.seed,
+            "input": None if settings.input is None else hashlib.sha256(settings.input.read_bytes()).hexdigest(),
+            "kernel": os.environ.get("BISRBENCH_KERNEL", ""),
+        }
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        settings = context.settings
+        job = {
+            "algo": cell.algo,
+            "backbone": cell.backbone,
+            "scale": cell.scale,
+            "adapters": context.load_algorithm.adapters,
+            "backbone_free": context.cards[cell.algo].backbone_free,
+            "lr_size": settings.lr_size,
+            "input": None if settings.input is None else str(settings.input),
+            "threads": settings.threads,
+            "repeats": settings.repeats,
+            "seed": settings.seed,
+            "weights": {key: str(path) for key, path in settings.weights.items()},
+        }
+        return Outcome(**_run_worker(job, settings.threads, context.progress))
+
+
+def _run_worker(job: dict[str, object], threads: int, progress) -> dict[str, object]:
+    """Run one cell in a fresh process; its progress is passed on. The worker dies when this process does."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    command = [sys.executable, "-m", "tracks._infer_worker"]
+    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True)
+    try:
+        worker.stdin.write(json.dumps(job) + "\n")
+        worker.stdin.flush()  # left open: the worker ends itself when it closes
+        for line in worker.stdout:
+            kind, content = json.loads(line)
+            if kind == "progress":
+                progress(*content)
+            elif kind == "unsupported":
+                raise Unsupported(content)
+            elif kind == "user_error":
+                raise UserError(content)
+            elif kind == "failed":
+                raise RuntimeError(content)
+            else:
+                return content
+        code = worker.wait()
+        hint = " (killed: out of memory?)" if code == -9 else ""
+        raise RuntimeError(f"the measuring process ended with exit code {code}{hint} before it had a result")
+    finally:
+        worker.kill()
+        worker.wait()
+        worker.stdin.close()
+        worker.stdout.close()
+
+
+TRACK = Infer()
