@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from bench.cli import FORMATS, LOCAL_STORE, PAGES, ROOT
+from bench.cli_run import reports_exist
 from bench.nouns import UserError
 from bench.plan import pick
 
@@ -28,14 +28,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--site", type=Path, metavar="DIR", help="write only the HTML pages, here, ready to be served")
     parser.add_argument("--report", default="html", metavar="LIST", help="html (default), latex, md, or all")
     flags = parser.parse_args(argv)
-    if find_spec("reports") is None:
-        raise UserError("reports/ is not there, so no page can be made. Get it back from the repository.")
     stores = flags.store or [store for store in (REFERENCE_STORE, LOCAL_STORE) if store.is_dir()]
     if not stores:
         raise UserError(f"no records yet: neither {REFERENCE_STORE} nor {LOCAL_STORE} exists. Run a track first.")
     for store in stores:
         if not store.is_dir():
             raise UserError(f"--store {store}: no such folder. Give the folder that a run named as 'Records'.")
+    if not reports_exist():
+        raise UserError("reports/ is not there, so no page can be made. Get it back from the repository.")
     formats = ["html"] if flags.site else pick("report format", flags.report, FORMATS)
 
     import reports

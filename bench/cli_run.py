@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,18 +61,32 @@ def execute(
             bar.begin(item.cell)
             log = store.root / "logs" / item.cell.track / f"{item.cell.name}.log"
             record = _measure(item.identity, track, context, stamp, log)
-            store.write(record)
-            summary.records.append(record)
-            summary.measured += 1
-            if record.status == "failed":
-                summary.failed.append((item.cell, record.reason, log))
-            bar.end(record.status, record.reason)
+            with _uninterrupted():
+                store.write(record)
+                summary.records.append(record)
+                summary.measured += 1
+                if record.status == "failed":
+                    summary.failed.append((item.cell, record.reason, log))
+                bar.end(record.status, record.reason)
     except KeyboardInterrupt:
         summary.interrupted = True
     finally:
         bar.close()
     summary.left = len(todo) - summary.measured
     return summary
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the block ends: a record is written and counted, or neither."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _measure(identity: Identity, track: Track, context: Context, stamp: Stamp, log: Path) -> Record:
@@ -129,29 +145,50 @@ def show_plan(planned: Sequence[PlannedCell]) -> None:
         sys.stderr.write(f"{count} {'cell' if count == 1 else 'cells'} {fate}{': ' + why if why else ''}\n")
 
 
+def reports_exist() -> bool:
+    """False when somebody removed ``reports/``: runs go on without it."""
+    spec = find_spec("reports")
+    return spec is not None and spec.origin is not None
+
+
 def show_results(summary: Summary, store: Store, pages: Path, formats: list[str]) -> int:
     """Print the tables, make the pages, say where everything is; the run's exit code."""
-    if find_spec("reports") is None:
+    code = 1 if summary.failed else 0
+    if not reports_exist():
         sys.stderr.write("reports/ is not there: records only, no table and no page.\n")
     elif summary.records:
-        import reports
-
-        for name in dict.fromkeys(record.cell.track for record in summary.records):
-            chosen = [record for record in summary.records if record.cell.track == name]
-            sys.stdout.write(f"\n{reports.console(chosen, name)}\n")
-        if not summary.interrupted:
-            made = reports.build([store.root], pages, formats)
-            sys.stdout.write("\n" + "".join(f"Page:    {path}\n" for path in made))
+        try:
+            _show_reports(summary, store, pages, formats)
+        except Exception as error:
+            log = store.root / "logs" / "report.log"
+            _write_log(log, traceback.format_exc())
+            sys.stderr.write(f"failed: the report ({type(error).__name__}: {_reason(error)})\n  log: {log}\n")
+            code = 1
     sys.stdout.write(f"Records: {store.root}\n")
+    sys.stdout.flush()
     reasons: dict[str, list[tuple[Cell, Path]]] = {}
     for cell, reason, log in summary.failed:
         reasons.setdefault(reason, []).append((cell, log))
     for reason, cells in reasons.items():
-        sys.stderr.write(f"failed: {', '.join(str(cell) for cell, _ in cells)}\n  {reason}\n  log: {cells[0][1]}\n")
+        names = ", ".join(str(cell) for cell, _ in cells)
+        logs = "".join(f"  log: {log}\n" for _, log in cells)
+        sys.stderr.write(f"failed: {names}\n  {reason}\n{logs}")
     if summary.interrupted:
+        total = summary.measured + summary.left
         sys.stderr.write(
-            f"interrupted: {summary.measured} of {summary.measured + summary.left} cells measured and kept. "
+            f"interrupted: {summary.measured} of {total} cells measured and kept. "
             "The same command continues with the rest.\n"
         )
         return 130
-    return 1 if summary.failed else 0
+    return code
+
+
+def _show_reports(summary: Summary, store: Store, pages: Path, formats: list[str]) -> None:
+    import reports
+
+    for name in dict.fromkeys(record.cell.track for record in summary.records):
+        chosen = [record for record in summary.records if record.cell.track == name]
+        sys.stdout.write(f"\n{reports.console(chosen, name)}\n\n")
+    if not summary.interrupted:
+        for page in reports.build([store.root], pages, formats):
+            sys.stdout.write(f"Page:    {page}\n")

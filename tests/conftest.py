@@ -1,0 +1,56 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.cli import Rooms, main
+from bench.discover import Registry, discover
+
+ROOT = Path(__file__).resolve().parents[1]
+FAKES = Rooms("fakes.algorithms", "fakes.tracks")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of pictures and papers beside the repository; tests that need it are skipped without it."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder}: test pictures are not part of the repository")
+    return folder
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """The fake algorithms and tracks."""
+    return discover(FAKES.algorithms, FAKES.tracks)
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run the command line over the fakes in this process: words -> (exit code, stdout, stderr)."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = main([str(word) for word in words], FAKES)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def spawn() -> Callable[[Sequence[object]], subprocess.Popen[str]]:
+    """Start the command line over the fakes in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+
+    def start(words: Sequence[object]) -> subprocess.Popen[str]:
+        command = [sys.executable, str(ROOT / "tests/fakes/run.py"), *map(str, words)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+    return start
