@@ -11,7 +11,11 @@ from torch import Tensor, nn
 
 from bench.nouns import Card, Unsupported
 
-Place = Literal["head", "body", "after_body", "upsample", "conv_hr", "tail", "linear"]
+Place = Literal["head", "body", "after_body", "upsample", "conv_hr", "tail", "linear", "attention"]
+"""Where a layer stands. Backbones ask a method for convolutions at ``body`` (of any input width and kernel 3 or 1) and
+linear layers at ``linear``; ``after_body`` is the convolution before the long skip, ``upsample`` the one before a pixel
+shuffle, ``conv_hr`` the one at full size, ``tail`` the last. ``attention`` is what an attention mechanism computes
+besides its linear layers (products, position tables, normalisation, channel squeeze); it stays full precision."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Algorithm:
     """Places the method quantizes; the rest stays full precision."""
     backbones: ClassVar[tuple[str, ...]] = ("srresnet", "edsr", "edsr_large", "rdn", "rcan", "swinir_s")
     block_shortcut: ClassVar[bool] = True
-    """False when each unit carries its own shortcut, so that the block's would count twice."""
+    """False when each unit carries its own shortcut (see `bench.nn.unit.skip_for`), so that the backbone's shortcut
+    around one unit or a chain of them would count twice."""
     needs_teacher: ClassVar[bool] = False
     """True when `loss` compares with a trained full-precision network."""
     recipe: ClassVar[Recipe] = Recipe()
@@ -71,9 +76,9 @@ class Algorithm:
         """What stands where the backbone's body has a ReLU."""
         return nn.ReLU()
 
-    def block(self, channels: int, res_scale: float = 1.0) -> nn.Module:
-        """A residual block of the body."""
-        return ResidualBlock(self, channels, res_scale)
+    def block(self, channels: int, res_scale: float = 1.0, attention: nn.Module | None = None) -> nn.Module:
+        """A residual block of the body. ``attention`` acts on the branch before it is scaled and added (RCAN)."""
+        return ResidualBlock(self, channels, res_scale, attention)
 
     def upsample_stage(self, channels: int, factor: int, activation: nn.Module | None) -> nn.Module:
         """(N, channels, H, W) -> (N, channels, factor*H, factor*W)."""
@@ -81,7 +86,10 @@ class Algorithm:
         return nn.Sequential(*(m for m in (conv, nn.PixelShuffle(factor), activation) if m is not None))
 
     def image_range(self, channels: int) -> float:
-        """The network works on images multiplied by this (input in [0, 1]); the output is divided by it again."""
+        """The network works on images multiplied by this (input in [0, 1]); the output is divided by it again.
+
+        A backbone with a range of its own (EDSR's 255) takes the larger of the two.
+        """
         return 1.0
 
     def loss(self, network: nn.Module, lr: Tensor, hr: Tensor, teacher: nn.Module | None = None) -> Tensor:
@@ -121,20 +129,28 @@ class Algorithm:
 
 
 class ResidualBlock(nn.Module):
-    """conv - nonlinearity - conv, plus the input unless the units carry their own shortcuts."""
+    """``x + res_scale * attention(branch)``, the branch being conv - nonlinearity - conv.
 
-    def __init__(self, algorithm: Algorithm, channels: int, res_scale: float = 1.0):
+    Where the units carry their own shortcuts, the convolutions return the input and the branch together. The branch is
+    then what they added to the input, so that neither scale nor attention touches the identity path.
+    """
+
+    def __init__(self, algorithm: Algorithm, channels: int, res_scale: float = 1.0, attention: nn.Module | None = None):
         super().__init__()
         self.conv1 = algorithm.layer("body", channels, channels, 3)
         self.nonlinearity = algorithm.nonlinearity(channels)
         self.conv2 = algorithm.layer("body", channels, channels, 3)
+        self.attention = attention
         self.shortcut, self.res_scale = algorithm.block_shortcut, res_scale
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv2(self.nonlinearity(self.conv1(x)))
-        if self.res_scale != 1.0:
-            y = y * self.res_scale
-        return x + y if self.shortcut else y
+        if self.attention is None and self.res_scale == 1.0:
+            return x + y if self.shortcut else y
+        branch = y if self.shortcut else y - x
+        if self.attention is not None:
+            branch = self.attention(branch)
+        return x + (branch * self.res_scale if self.res_scale != 1.0 else branch)
 
 
 def tag(module: nn.Module, claim: Tag) -> nn.Module:

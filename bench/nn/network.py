@@ -14,7 +14,8 @@ class Network(nn.Module):
 
     ``image_range`` multiplies the image at entry and divides the output (BBCU's residual alignment k, EDSR's 255);
     ``mean`` is the RGB mean in [0, 1] subtracted at entry and added at the end; ``interpolate`` adds the bilinearly
-    enlarged input to the output; ``multiple`` pads the input by reflection to a multiple of so many pixels.
+    enlarged input to the output; ``multiple`` pads the input at the right and bottom to a multiple of so many pixels,
+    by reflection, or by repeating the border where the image is too small to reflect.
     """
 
     def __init__(
@@ -38,7 +39,8 @@ class Network(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[-2:]
         down, right = -height % self.multiple, -width % self.multiple
-        x = F.pad(image, (0, right, 0, down), mode="reflect") if down or right else image
+        mode = "reflect" if down < height and right < width else "replicate"
+        x = F.pad(image, (0, right, 0, down), mode=mode) if down or right else image
         x = x if self.mean is None else x - self.mean
         x = x * self.image_range if self.image_range != 1.0 else x
         y = self.tail(self.upsampler(self.body(self.head(x))))

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.nn.algorithm import Place
 from bench.nn.quantizers import ActQuantizer, WeightQuantizer
 from bench.nouns import Unsupported
 from bench.packed.reference import run_spec
@@ -24,6 +25,17 @@ class RPReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.prelu(x + self.before.view(-1, 1, 1), self.slope) + self.after.view(-1, 1, 1)
+
+
+def skip_for(cin: int, cout: int, place: Place, where: Skip = "after") -> Skip:
+    """``where`` for a unit whose own shortcut makes sense at ``place``, else ``"none"``.
+
+    A shortcut needs ``cin == cout``; ahead of a pixel shuffle (``upsample``) a multiple will do, because repeated
+    channels are then nearest-neighbour upsampling. Elsewhere the backbone's own structure carries the information:
+    concatenation and local skips in RDN, the residual branches of a transformer layer in SwinIR.
+    """
+    fits = cout % cin == 0 if place == "upsample" else cin == cout
+    return where if fits else "none"
 
 
 class Unit(UnitShell):

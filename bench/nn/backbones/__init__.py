@@ -19,4 +19,4 @@ def build_backbone(algorithm: Algorithm, backbone: str, scale: int) -> nn.Module
     entry = BACKBONES[backbone]
     if scale not in entry.scales:
         raise Unsupported(f"{entry.title} has no x{scale}; it has: {', '.join(f'x{s}' for s in entry.scales)}")
-    return importlib.import_module(entry.module).build(algorithm, scale)
+    return importlib.import_module(entry.module).build(algorithm, scale, **entry.options)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from bench.nn.algorithm import Algorithm
+from bench.nn.algorithm import Algorithm, tagged
 from bench.nn.network import Network
 
 
@@ -27,8 +27,8 @@ def build(algorithm: Algorithm, scale: int, channels: int = 64, blocks: int = 16
         image_range=algorithm.image_range(channels),
         interpolate=True,
     )
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+    for _, module, claim in tagged(network):
+        if claim.full_precision:
             nn.init.kaiming_normal_(module.weight)
             module.weight.data.mul_(0.1)
             nn.init.zeros_(module.bias)

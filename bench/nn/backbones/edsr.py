@@ -1,0 +1,44 @@
+"""EDSR (Lim et al., CVPRW 2017): no normalisation, a long skip, images in 0..255 about DIV2K's mean.
+
+Baseline: 64 channels, 16 blocks, 1,369,859 / 1,554,499 / 1,517,571 parameters at x2 / x3 / x4; this layout is also the
+"SRResNet" of QuantSR. Large: 256 channels, 32 blocks, res_scale 0.1, 40,729,603 parameters at x2, 43,089,923 at x4.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from bench.nn.algorithm import Algorithm
+from bench.nn.network import Network
+
+MEAN = (0.4488, 0.4371, 0.4040)
+"""Mean RGB of DIV2K's training images."""
+RANGE = 255.0
+
+
+def build(algorithm: Algorithm, scale: int, channels: int = 64, blocks: int = 16, res_scale: float = 1.0) -> Network:
+    return Network(
+        head=algorithm.layer("head", 3, channels, 3),
+        body=LongSkip(
+            *(algorithm.block(channels, res_scale) for _ in range(blocks)),
+            algorithm.layer("after_body", channels, channels, 3),
+        ),
+        upsampler=upsampler(algorithm, scale, channels),
+        tail=algorithm.layer("tail", channels, 3, 3),
+        scale=scale,
+        image_range=max(RANGE, algorithm.image_range(channels)),
+        mean=MEAN,
+    )
+
+
+class LongSkip(nn.Sequential):
+    """The chain's output plus its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(x)
+
+
+def upsampler(algorithm: Algorithm, scale: int, channels: int) -> nn.Module:
+    """Convolution and pixel shuffle, no activation; x4 is x2 twice. EDSR, RDN and RCAN share it."""
+    stages = [2, 2] if scale == 4 else [scale]
+    return nn.Sequential(*(algorithm.upsample_stage(channels, factor, None) for factor in stages))

@@ -1,0 +1,66 @@
+"""RCAN (Zhang et al., ECCV 2018): 10 groups of 20 residual blocks with channel attention, 64 channels.
+
+15,444,643 parameters at x2, 15,592,355 at x4. Images in 0..255 about DIV2K's mean, as in the official code.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+from torch import Tensor, nn
+
+from bench.nn.algorithm import Algorithm, Tag, tag
+from bench.nn.backbones.edsr import MEAN, RANGE, LongSkip, upsampler
+from bench.nn.network import Network
+from bench.nouns import Unsupported
+
+
+def build(algorithm: Algorithm, scale: int, channels: int = 64, groups: int = 10, blocks: int = 20) -> Network:
+    if "attention" not in inspect.signature(algorithm.block).parameters:
+        raise Unsupported(
+            f"{algorithm.card.name} redesigns the residual block and does not say where RCAN's channel attention goes"
+        )
+    return Network(
+        head=algorithm.layer("head", 3, channels, 3),
+        body=LongSkip(
+            *(ResidualGroup(algorithm, channels, blocks) for _ in range(groups)),
+            algorithm.layer("after_body", channels, channels, 3),
+        ),
+        upsampler=upsampler(algorithm, scale, channels),
+        tail=algorithm.layer("tail", channels, 3, 3),
+        scale=scale,
+        image_range=max(RANGE, algorithm.image_range(channels)),
+        mean=MEAN,
+    )
+
+
+class ResidualGroup(nn.Sequential):
+    """Blocks and a convolution, plus the input unless the convolution's own shortcut already carries it."""
+
+    def __init__(self, algorithm: Algorithm, channels: int, blocks: int):
+        super().__init__(
+            *(algorithm.block(channels, attention=ChannelAttention(channels)) for _ in range(blocks)),
+            algorithm.layer("body", channels, channels, 3),
+        )
+        self.shortcut = algorithm.block_shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        return x + y if self.shortcut else y
+
+
+class ChannelAttention(nn.Module):
+    """Rescales each channel by a factor in (0, 1) computed from all channels' means. Always full precision."""
+
+    def __init__(self, channels: int, reduction: int = 16):
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            tag(nn.Conv2d(channels, channels // reduction, 1), Tag("attention")),
+            nn.ReLU(),
+            tag(nn.Conv2d(channels // reduction, channels, 1), Tag("attention")),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(x)
