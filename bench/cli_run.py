@@ -171,7 +171,7 @@ def show_results(summary: Summary, store: Store, pages: Path, formats: list[str]
         reasons.setdefault(reason, []).append((cell, log))
     for reason, cells in reasons.items():
         names = ", ".join(str(cell) for cell, _ in cells)
-        logs = "".join(f"  log: {log}\n" for _, log in cells)
+        logs = "".join(f"  log: {log}\n" for _, log in cells[:3])
         sys.stderr.write(f"failed: {names}\n  {reason}\n{logs}")
     if summary.interrupted:
         total = summary.measured + summary.left

@@ -162,7 +162,10 @@ def hash_files(paths: Iterable[Path]) -> str:
 
 
 def git_state(root: Path) -> tuple[str | None, bool | None]:
-    """(commit, uncommitted changes?) of the checkout at ``root``; (None, None) where there is no git or no checkout."""
+    """(commit, uncommitted changes?) of the checkout at ``root``; (None, None) where there is no git or no checkout.
+
+    Changes under ``results/`` do not count: records are what a run makes, not what it is made with.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]
@@ -171,7 +174,7 @@ def git_state(root: Path) -> tuple[str | None, bool | None]:
     try:
         if Path(git("rev-parse", "--show-toplevel")).resolve() != root.resolve():
             return None, None  # an installed copy inside somebody else's repository
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", ".", ":!results"))
     except (OSError, subprocess.SubprocessError):
         return None, None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import os
@@ -76,10 +77,12 @@ class Store:
             try:
                 # A record lock (not flock): worker processes that outlive a killed run must not hold it.
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except OSError as error:
+                taken = error.errno in (errno.EACCES, errno.EAGAIN)
+                why = "is in use by another run" if taken else f"cannot be locked ({error.strerror})"
                 raise UserError(
-                    f"results folder {self.root} is in use by another run. "
-                    "Wait until it ends, or choose another folder with --out DIR."
+                    f"results folder {self.root} {why}. "
+                    "Wait until that run ends, or choose another folder, on a local disk, with --out DIR."
                 ) from None
             for leftover in self.root.rglob(".*.tmp"):
                 leftover.unlink(missing_ok=True)

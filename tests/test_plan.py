@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -208,3 +209,22 @@ def test_no_git_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert git_state(tmp_path) == (None, None)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_state(ROOT) == (None, None)
+
+
+def test_git_sees_changes_of_the_program_not_of_results(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "code.py").write_text("x = 1\n")
+    git("add", ".")
+    git("commit", "-m", "first")
+    commit, dirty = git_state(tmp_path)
+    assert (len(commit or ""), dirty) == (40, False)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/record.json").write_text("{}")
+    assert git_state(tmp_path) == (commit, False)
+    (tmp_path / "code.py").write_text("x = 2\n")
+    assert git_state(tmp_path) == (commit, True)
+    assert git_state(tmp_path / "results") == (None, None), "a folder inside somebody else's checkout"

@@ -131,3 +131,12 @@ def test_one_run_at_a_time_and_a_killed_one_does_not_block(store: Store) -> None
         holder.communicate()
     with store.writing():
         store.write(record(provenance=provenance(dirty=None)))
+
+
+def test_what_the_project_vouches_for_is_sound() -> None:
+    reference = ROOT / "results" / "reference"
+    if not reference.is_dir():
+        pytest.skip("no reference records yet")
+    loaded = load([reference])
+    assert loaded.problems == []
+    assert [str(item.cell) for item in loaded.records if item.provenance.dirty is not False] == []
