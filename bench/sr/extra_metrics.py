@@ -164,4 +164,4 @@ def _to_tensor(image: NDArray[np.uint8], device: str) -> torch.Tensor:
 
 def _cannot_score(name: str, hr: NDArray[np.uint8], why: str) -> UserError:
     return UserError(f"the metric {name!r} has no value for a picture of {hr.shape[1]}x{hr.shape[0]} pixels ({why}). "
-                     "Small pictures are the usual cause; leave the metric out.")
+                     "Small or flat pictures are the usual cause; leave the metric out.")

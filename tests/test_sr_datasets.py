@@ -1,0 +1,322 @@
+"""Test sets: layouts, the manifest's verdicts, low-resolution checks, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.nouns import UserError
+from bench.sr import manifest
+from bench.sr.catalog import SETS, resolve
+from bench.sr.cli_data import main
+from bench.sr.datasets import SAMPLE_SIDE, available, combined_sha256, open_set
+from bench.sr.images import pixel_sha256, read_rgb, write_png
+from bench.sr.layouts import list_items, scales_with_lr
+from bench.sr.protocol import mod_crop
+from bench.sr.resize import resize
+
+DATA = Path(__file__).parents[1].parent / "shared" / "data"
+needs_data = pytest.mark.skipif(not (DATA / "Set5").is_dir(), reason=f"no Set5 and Set14 under {DATA}")
+
+
+def picture(seed: int, height: int = 25, width: int = 31) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def copy_set5(root: Path, *, lr: bool = True) -> Path:
+    """A writable copy of Set5 under a data root."""
+    folder = root / "Set5"
+    shutil.copytree(DATA / "Set5" / "HR", folder / "HR", copy_function=shutil.copyfile)
+    if lr:
+        shutil.copytree(DATA / "Set5" / "LR_bicubic", folder / "LR_bicubic", copy_function=shutil.copyfile)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+def read_all(root: Path, scale: int = 2) -> list:
+    return list(open_set("set5", scale, root))
+
+
+@needs_data
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_shared_sets_are_recognised_and_their_lr_is_exact(scale: int) -> None:
+    for key in ("set5", "set14"):
+        pairs = list(open_set(key, scale, DATA))
+        assert len(pairs) == SETS[key].pictures
+        assert all(p.verified and p.lr_exact and not p.lr_made for p in pairs)
+        assert all(tuple(n * scale for n in p.lr.shape[:2]) == p.hr.shape[:2] for p in pairs)
+
+
+@needs_data
+def test_layouts_give_the_same_pixels(tmp_path: Path) -> None:
+    """EDSR, BasicSR, SelfExSR and plain folders; aliases and case of names; with and without LR files."""
+    expected = combined_sha256(p.sha256 for p in read_all(DATA))
+    edsr, plain, kair, self_ex = (tmp_path / n for n in ("edsr", "plain", "kair", "selfex"))
+    copy_set5(edsr / "benchmark")
+    (edsr / "benchmark" / "Set5").rename(edsr / "benchmark" / "SET5")
+    shutil.copytree(copy_set5(tmp_path) / "HR", plain / "set5")
+    kair_set = copy_set5(kair, lr=False)
+    (kair_set / "HR").rename(kair_set / "original")
+    (kair_set / "LRbicx2").mkdir()
+    for scale in (2, 3, 4):
+        for number, file in enumerate(sorted((DATA / "Set5" / "HR").iterdir()), 1):
+            hr = mod_crop(read_rgb(file), scale)
+            lr = resize(hr, Fraction(1, scale), "legacy")
+            name = f"Set5/image_SRF_{scale}/img_{number:03d}_SRF_{scale}"
+            write_png(self_ex / f"{name}_HR.png", hr)
+            write_png(self_ex / f"{name}_LR.png", lr)
+            write_png(self_ex / f"{name}_SRCNN.png", hr)
+            if scale == 2:
+                write_png(kair_set / "LRbicx2" / f"{file.stem}.png", lr)
+    for root in (edsr, plain, kair, self_ex):
+        pairs = read_all(root)
+        assert combined_sha256(p.sha256 for p in pairs) == expected, root.name
+        assert sorted(p.name for p in pairs) == ["baby", "bird", "butterfly", "head", "woman"], root.name
+        assert {p.lr_made for p in pairs} == {root == plain}
+    assert scales_with_lr(self_ex / "Set5") == [2, 3, 4]
+
+
+def test_self_ex_sr_takes_the_largest_copy_and_makes_lr_where_the_given_one_does_not_fit(tmp_path: Path) -> None:
+    """As with Urban100, whose copy for x2 is halved."""
+    full = picture(0, 64, 80)
+    for scale, hr in ((2, resize(full, Fraction(1, 2))), (4, full)):
+        stem = tmp_path / f"image_SRF_{scale}" / f"img_001_SRF_{scale}"
+        write_png(stem.with_name(f"{stem.name}_HR.png"), hr)
+        write_png(stem.with_name(f"{stem.name}_LR.png"), resize(hr, Fraction(1, scale), "legacy"))
+    (at_x2,), (at_x4,) = list_items(tmp_path, 2), list_items(tmp_path, 4)
+    assert at_x2.hr == at_x4.hr and read_rgb(at_x2.hr).shape == full.shape
+    assert at_x2.lr is None and at_x4.lr is not None
+
+
+def spoil_reencode(folder: Path) -> None:
+    image = read_rgb(folder / "HR" / "bird.png")
+    Image.fromarray(image).save(folder / "bird.jpg", quality=95)
+    write_png(folder / "HR" / "bird.png", read_rgb(folder / "bird.jpg"))
+    (folder / "bird.jpg").unlink()
+
+
+def spoil_crop(folder: Path) -> None:
+    write_png(folder / "HR" / "bird.png", read_rgb(folder / "HR" / "bird.png")[:-20])
+
+
+def spoil_mod12(folder: Path) -> None:
+    write_png(folder / "HR" / "baby.png", mod_crop(read_rgb(folder / "HR" / "baby.png"), 12))
+
+
+def spoil_swap(folder: Path) -> None:
+    shutil.copyfile(folder / "HR" / "baby.png", folder / "HR" / "bird.png")
+
+
+def spoil_rename(folder: Path) -> None:
+    (folder / "HR" / "bird.png").rename(folder / "HR" / "other.png")
+    write_png(folder / "HR" / "other.png", picture(1, 288, 288))
+    shutil.rmtree(folder / "LR_bicubic")
+
+
+def spoil_missing(folder: Path) -> None:
+    (folder / "HR" / "bird.png").unlink()
+
+
+def spoil_extra(folder: Path) -> None:
+    write_png(folder / "HR" / "extra.png", picture(2))
+    shutil.rmtree(folder / "LR_bicubic")
+
+
+def spoil_twice(folder: Path) -> None:
+    shutil.copyfile(folder / "HR" / "bird.png", folder / "HR" / "bird.bmp")
+
+
+def spoil_same_pixels(folder: Path) -> None:
+    """Under names that are not the manifest's, one picture twice."""
+    for number, file in enumerate(sorted((folder / "HR").iterdir())):
+        file.rename(folder / "HR" / f"p{number}.png")
+    shutil.copyfile(folder / "HR" / "p0.png", folder / "HR" / "p1.png")
+    shutil.rmtree(folder / "LR_bicubic")
+
+
+def spoil_mixed(folder: Path) -> None:
+    shutil.copyfile(folder / "HR" / "bird.png", folder / "bird.png")
+
+
+def spoil_lr_size(folder: Path) -> None:
+    write_png(folder / "LR_bicubic" / "X2" / "birdx2.png", picture(3, 50, 50))
+
+
+def spoil_lr_of_another(folder: Path) -> None:
+    lr = read_rgb(folder / "LR_bicubic" / "X2" / "birdx2.png")
+    write_png(folder / "LR_bicubic" / "X2" / "birdx2.png", lr[:, ::-1])
+
+
+def spoil_lr_rule(folder: Path) -> None:
+    """Made without antialiasing, as some libraries do by default."""
+    hr = Image.fromarray(read_rgb(folder / "HR" / "butterfly.png"))
+    write_png(folder / "LR_bicubic" / "X2" / "butterflyx2.png", np.array(hr)[::2, ::2])
+
+
+def spoil_lr_missing(folder: Path) -> None:
+    (folder / "LR_bicubic" / "X2" / "birdx2.png").unlink()
+
+
+def spoil_lr_empty(folder: Path) -> None:
+    shutil.rmtree(folder / "LR_bicubic" / "X2")
+    (folder / "LR_bicubic" / "X2").mkdir()
+
+
+def spoil_truncated(folder: Path) -> None:
+    file = folder / "HR" / "bird.png"
+    file.write_bytes(file.read_bytes()[:-3000])
+
+
+def spoil_empty(folder: Path) -> None:
+    for file in (folder / "HR").iterdir():
+        file.unlink()
+
+
+def spoil_copies_beside(folder: Path) -> None:
+    shutil.copyfile(folder / "LR_bicubic" / "X2" / "birdx2.png", folder / "HR" / "birdx2.png")
+
+
+SPOILT = {
+    spoil_reencode: r"bird\.png.*other pixels",
+    spoil_crop: r"bird\.png.*cropped or resized: got 288x268, expected 288x288",
+    spoil_mod12: r"baby\.png.*a copy of 504x504 instead of 512x512",
+    spoil_swap: r"bird\.png.*holds the pixels of 'baby'",
+    spoil_rename: r"other\.png.*matches no picture",
+    spoil_missing: "4 pictures, expected the 5.*Missing: bird",
+    spoil_extra: "6 pictures, expected the 5.*Not part of it: extra",
+    spoil_twice: r"bird\.bmp and bird\.png claim to be the same",
+    spoil_same_pixels: r"p1\.png and p0\.png hold the same picture",
+    spoil_mixed: "mixed content",
+    spoil_lr_size: r"birdx2\.png: 50x50 pixels, expected 144x144",
+    spoil_lr_of_another: r"birdx2\.png does not belong to bird\.png",
+    spoil_lr_rule: r"butterflyx2\.png does not belong.*or was not made by",
+    spoil_lr_missing: "no low-resolution file for bird",
+    spoil_lr_empty: "X2: no pictures",
+    spoil_truncated: r"bird\.png.*damaged or cut short",
+    spoil_empty: "HR: no pictures",
+    spoil_copies_beside: r"birdx2\.png looks like a low-resolution copy",
+}
+
+
+@needs_data
+@pytest.mark.parametrize("spoil", SPOILT, ids=lambda f: f.__name__)
+def test_what_is_wrong_is_named_not_averaged(spoil, tmp_path: Path) -> None:
+    spoil(copy_set5(tmp_path))
+    with pytest.raises(UserError, match=f"(?s){SPOILT[spoil]}"):
+        read_all(tmp_path)
+
+
+@needs_data
+def test_other_containers_and_harmless_neighbours_are_fine(tmp_path: Path) -> None:
+    folder = copy_set5(tmp_path)
+    for file in (folder / "HR").glob("*.png"):
+        Image.fromarray(read_rgb(file)).save(file.with_suffix(".bmp"))
+        file.unlink()
+    (folder / "HR" / "readme.txt").write_text("x")
+    (folder / "HR" / ".hidden.png").write_text("x")
+    (folder / "loop").symlink_to(folder)
+    assert all(p.verified for p in read_all(tmp_path))
+
+
+@needs_data
+def test_a_line_more_than_the_manifest_is_recognised(tmp_path: Path) -> None:
+    """As with B100, whose common copies have a 481st line; scored pixels are the same."""
+    hr = read_rgb(DATA / "Set5" / "HR" / "bird.png")
+    longer = np.concatenate([hr, picture(0, 1, 288)])
+    assert manifest.check("set5", "bird", longer, 2).status == "ok"
+    much_longer = np.concatenate([hr, picture(0, 2, 288)])
+    assert manifest.check("set5", "bird", much_longer, 2).status == "wrong"
+
+
+def test_manifest_is_complete_and_starts_with_the_full_picture() -> None:
+    table = manifest.load()
+    assert {key: len(names) for key, names in table.items()} == {
+        key: SETS[key].pictures for key in ("set5", "set14", "b100", "urban100")}
+    for names in table.values():
+        for entries in names.values():
+            assert entries[0].width * entries[0].height == max(e.width * e.height for e in entries)
+            assert all(len(e.sha256) == 64 for e in entries)
+    hashes = [e.sha256 for names in table.values() for entries in names.values() for e in entries]
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_sets_without_a_manifest_are_scored_but_not_called_verified(tmp_path: Path) -> None:
+    for number in range(SETS["manga109"].pictures):
+        write_png(tmp_path / "Manga109" / f"m{number}.png", picture(number))
+    pairs = open_set("Manga109", 3, tmp_path)
+    assert len(pairs) == 109
+    assert not pairs[0].verified and pairs[0].lr_made and pairs[0].hr.shape == (24, 30, 3)
+
+
+def test_sample_needs_no_data_root() -> None:
+    for scale in (2, 3, 4):
+        pairs = list(open_set("sample", scale))
+        assert {p.hr.shape for p in pairs} == {(SAMPLE_SIDE, SAMPLE_SIDE, 3)} and len(pairs) == 5
+        assert len({pixel_sha256(p.hr) for p in pairs}) == 5
+    assert available(None) == ["sample"]
+
+
+def test_names_and_roots(tmp_path: Path) -> None:
+    assert resolve("BSD100").key == resolve("bsds100").key == resolve(" B100 ").key == "b100"
+    with pytest.raises(UserError, match="Did you mean 'set14'"):
+        resolve("set1")
+    with pytest.raises(UserError, match="needs a data root"):
+        open_set("set5", 2)
+    with pytest.raises(UserError, match="no such folder"):
+        open_set("set5", 2, tmp_path / "none")
+    with pytest.raises(UserError, match="has no Set5: found Other"):
+        (tmp_path / "Other").mkdir()
+        open_set("set5", 2, tmp_path)
+    loop = tmp_path / "Set5"
+    os.symlink(loop, loop)
+    with pytest.raises(UserError, match="has no Set5"):
+        open_set("set5", 2, tmp_path)
+    loop.unlink()
+    (tmp_path / "Set5").mkdir()
+    (tmp_path / "set5").mkdir()
+    with pytest.raises(UserError, match="more than once"):
+        open_set("set5", 2, tmp_path)
+    assert available(tmp_path) == ["set5"]
+    assert available(tmp_path / "Other") == ["sample"]
+
+
+@needs_data
+def test_data_check_lists_every_problem_and_prepare_makes_exact_files(tmp_path: Path, capsys) -> None:
+    folder = copy_set5(tmp_path, lr=False)
+    root = ["--data-root", str(tmp_path)]
+    assert main(["check", *root]) == 0
+    assert "5 of 5 ok" in capsys.readouterr().out
+    assert main(["prepare", "set5", "--scales", "2", "3", *root]) == 0
+    capsys.readouterr()
+    for scale in (2, 3):
+        for file in sorted((DATA / "Set5" / "LR_bicubic" / f"X{scale}").iterdir()):
+            assert np.array_equal(read_rgb(file), read_rgb(folder / "LR_bicubic" / f"X{scale}" / file.name))
+    assert main(["check", *root]) == 0
+    assert "10 of 10 bit-exact" in capsys.readouterr().out
+    spoil_reencode(folder)
+    spoil_lr_size(folder)
+    shutil.copyfile(folder / "HR" / "baby.png", folder / "HR" / "head.png")
+    assert main(["check", *root]) == 1
+    out = capsys.readouterr().out
+    assert "bird.png" in out and "head.png" in out and "3 of 5 ok" in out
+    assert main(["prepare", *root, "--scales", "2"]) == 0
+    assert "left as they are" in capsys.readouterr().out
+
+
+def test_data_needs_a_root_and_says_how_to_get_manga109(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BISRBENCH_DATA", raising=False)
+    with pytest.raises(UserError, match="no data root"):
+        main(["check"])
+    monkeypatch.setenv("BISRBENCH_DATA", str(tmp_path))
+    assert main(["check"]) == 0
+    with pytest.raises(UserError, match=r"manga109\.org"):
+        main(["fetch", "manga109", "--url", "https://x.invalid/a.zip", "--sha256", "0" * 64])
+    with pytest.raises(UserError, match="SelfExSR"):
+        main(["fetch", "urban100"])
