@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TextIO
 
 from bench.nouns import Cell
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    """True for a terminal that has a size; one without (some containers) would show no bar at all."""
+    try:
+        return stream.isatty() and os.get_terminal_size(stream.fileno()).lines > 1
+    except OSError:
+        return False
 
 
 class Progress:
@@ -17,7 +26,7 @@ class Progress:
         self.stream = stream if stream is not None else sys.stderr
         self.started = self.cell_started = time.monotonic()
         self.bar = None
-        if self.stream.isatty():
+        if _is_terminal(self.stream):
             from tqdm import tqdm
 
             shape = "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left  {desc}"
