@@ -32,9 +32,9 @@ def skip_for(cin: int, cout: int, place: Place, where: Skip = "after") -> Skip:
 
     A shortcut needs ``cin == cout``; ahead of a pixel shuffle (``upsample``) a multiple will do, because repeated
     channels are then nearest-neighbour upsampling. Elsewhere the backbone's own structure carries the information:
-    concatenation and local skips in RDN, the residual branches of a transformer layer in SwinIR.
+    concatenation and local skips in RDN, the residual branches around a transformer layer's linear layers in SwinIR.
     """
-    fits = cout % cin == 0 if place == "upsample" else cin == cout
+    fits = cout % cin == 0 if place == "upsample" else cin == cout and place != "linear"
     return where if fits else "none"
 
 
@@ -102,8 +102,14 @@ class Unit(UnitShell):
         return y + shortcut if self.skip == "after" else y
 
     def stored_floats(self) -> int:
-        """Floats a deployment keeps beside the integer weights: scales, folded bias, thresholds, slopes and shifts."""
-        folded = {id(p) for p in (self.weight, self.bias, *(self.norm.parameters() if self.norm is not None else ()))}
+        """Floats a deployment keeps beside the integer weights: scales, folded bias, thresholds, slopes and shifts.
+
+        Whatever the weight quantizer learns is folded into the scales; a module with ``training_only`` set is dropped.
+        """
+        folded = {id(p) for p in (self.weight, self.bias)}
+        for module in self.modules():
+            if module in (self.norm, self.quantize_weight) or getattr(module, "training_only", False):
+                folded |= {id(p) for p in module.parameters()}
         own = sum(p.numel() for p in self.parameters() if id(p) not in folded)
         has_bias = self.bias is not None or self.norm is not None
         return own + self.cout * (self.quantize_weight.bases + has_bias)
@@ -115,8 +121,6 @@ class Unit(UnitShell):
         scale = levels.scale if quantized.step == 1 else levels.scale * quantized.step
         bias = None if self.bias is None else self.bias.detach().float()
         if self.norm is not None:
-            if self.scale_map is not None:
-                raise Unsupported("a normalisation after an input-dependent scale map does not fold into the epilogue")
             gain = self.norm.weight.detach() / torch.sqrt(self.norm.running_var + self.norm.eps)
             shifted = -self.norm.running_mean if bias is None else bias - self.norm.running_mean
             scale, bias = scale * gain, shifted * gain + self.norm.bias.detach()
