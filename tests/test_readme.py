@@ -1,0 +1,47 @@
+"""The README's own algorithm, exactly as printed, goes through the checks and every machine-independent track."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def my_algo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    (text,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert "class MyAlgo(Algorithm)" in text and len(text.splitlines()) < 40
+    path = tmp_path_factory.mktemp("own") / "my_algo.py"
+    path.write_text(text)
+    return path
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "run_bench.py", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_it_passes_the_conformance_kit(my_algo: Path) -> None:
+    done = run("--check", f"{my_algo}:MyAlgo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAIL" not in done.stdout and done.stdout.count("ok ") >= 10
+
+
+def test_it_is_measured_beside_others(my_algo: Path, tmp_path: Path) -> None:
+    selection = ["--algos", f"{my_algo}:MyAlgo,bbcu", "--track", "infer,comp", "--lr-size", "40x24", "--repeats", "2"]
+    done = run(*selection, "--out", str(tmp_path / "store"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "MyAlgo" in done.stdout and "BBCU-L" in done.stdout
+    records = sorted(path.name for path in (tmp_path / "store").glob("*/infer/*.json"))
+    assert records == ["bbcu.srresnet.x2.40x24-t1.json", "my_algo.srresnet.x2.40x24-t1.json"]
+
+
+def test_every_flag_in_the_readme_exists() -> None:
+    shown = run("--help").stdout
+    for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--no-install-recommends"}:
+        assert flag in shown, flag
