@@ -1,0 +1,113 @@
+// The contract between the layer driver and the kernels. Plain data and function pointers only: each kernel file is
+// compiled with its own instruction set, so anything inline here could be emitted with instructions that another
+// machine lacks, and the linker might keep that copy for everyone.
+//
+// Tensors are NHWC. A convolution is driven as spans: runs of output pixels of one row that have the same valid taps.
+// Taps outside the image are left out of the span, so zero padding contributes exactly nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bisr {
+
+// Output channels are padded to this; kernels may compute the padding lanes, nobody reads them.
+constexpr int kChannelBlock = 32;
+// Longest span in pixels: its sums stay in the first-level cache.
+constexpr int kMaxSpan = 32;
+// Kernels up to 7 x 7.
+constexpr int kMaxKernel = 7;
+constexpr int kMaxTaps = kMaxKernel * kMaxKernel;
+
+// One valid kernel position: where its packed input starts for the span's first pixel, and which of the
+// kernel_h * kernel_w weight positions it meets.
+struct Tap {
+    const unsigned char* input;
+    int index;
+};
+
+struct Span {
+    const Tap* taps;
+    int tap_count;
+    int taps_total;               // kernel_h * kernel_w
+    int pixels;                   // 1 to kMaxSpan
+    std::size_t pixel_stride;     // bytes between the packed inputs of neighbouring output pixels
+    int depth;                    // units of one tap: 64-channel words (binary) or channel pairs (integer)
+    const unsigned char* weights; // one base, as prepared for this kernel, 64-byte aligned
+    int blocks;                   // output channels / kChannelBlock, rounded up
+    std::int32_t offset;          // binary only: in_channels * tap_count, the sum if every sign agreed
+};
+
+// Writes sums[pixels][blocks * kChannelBlock].
+using Accumulate = void (*)(const Span& span, std::int32_t* sums);
+
+// Both sides are signs: sum = offset - 2 * popcount(input xor weight).
+struct BinaryOps {
+    const char* name;
+    std::size_t word_bytes; // bytes of one 64-channel word in a packed row
+    std::size_t unit_bytes; // prepared weight bytes of one (channel block, tap, word)
+    // x [pixels][channels] -> packed row. Bit = (x >= threshold) xor flip; NaN compares false. Tail bits are 0.
+    void (*pack)(const float* x, int pixels, int channels, const float* threshold, const std::uint64_t* flip,
+                 unsigned char* row);
+    // bits [out_channels][taps][words] -> this kernel's layout, blocks * taps * words * unit_bytes, zeroed before.
+    void (*prepare)(const std::uint64_t* bits, int out_channels, int taps, int words, unsigned char* prepared);
+    Accumulate accumulate;
+};
+
+struct UniformInput {
+    const float* shift; // [channels] or null
+    float step, low, high;
+};
+
+// Rows hold int16 [pixels][2 * depth]; weights int16 [block][tap][pair][kChannelBlock][2]. Products and sums are exact.
+struct IntegerOps {
+    const char* name;
+    // q = rint(clamp((x + shift) / step, low, high)), half to even; NaN becomes low. Odd channel counts get a zero.
+    void (*quantize)(const float* x, int pixels, int channels, const UniformInput& input, std::int16_t* row);
+    Accumulate accumulate;
+};
+
+enum class Skip { none, before, after };
+
+// Vectors are padded to blocks * kChannelBlock. A step that the layer does not have holds its neutral element, which
+// changes no bit of any float: adding -0, multiplying by 1.
+struct EpilogueParams {
+    int bases;
+    int channels;
+    const float* scale; // [bases][padded]
+    const float* bias;
+    const float* pre;
+    const float* slope;
+    const float* post;
+    Skip skip;
+};
+
+// The float work of one span, every operation rounded to float32 in the documented order.
+struct EpilogueSpan {
+    const std::int32_t* sums; // [bases][kMaxSpan][padded]
+    std::size_t padded;       // blocks * kChannelBlock
+    int pixels;
+    const float* skip;      // [pixels][channels], or null without a skip
+    const float* scale_map; // [pixels] or null
+    float* out;             // [pixels][channels]
+};
+
+using Epilogue = void (*)(const EpilogueParams& params, const EpilogueSpan& span);
+
+namespace portable {
+extern const BinaryOps binary;
+extern const IntegerOps integer;
+void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
+} // namespace portable
+
+namespace avx2 {
+extern const BinaryOps binary;
+extern const IntegerOps integer;
+void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
+} // namespace avx2
+
+namespace avx512_vpopcnt {
+extern const BinaryOps binary;
+} // namespace avx512_vpopcnt
+
+} // namespace bisr

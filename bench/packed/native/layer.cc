@@ -1,0 +1,286 @@
+#include "layer.h"
+
+#include "pool.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace bisr {
+
+AlignedBytes::AlignedBytes(std::size_t size)
+    : bytes_(static_cast<unsigned char*>(::operator new[](size, std::align_val_t{64}))) {
+    std::memset(bytes_.get(), 0, size);
+}
+
+struct Layer::Columns {
+    int x, count;
+    int kx_begin, kx_end;
+};
+
+struct Layer::Scratch {
+    unsigned char* rows; // ring of packed input rows
+    std::size_t row_bytes;
+    int ring;
+    std::int32_t* sums; // [bases][kMaxSpan][padded]
+};
+
+namespace {
+
+std::size_t cache_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Signs as integers, for the rare layer with sign inputs and weights of several bits.
+void signs_as_integers(const float* x, int pixels, int channels, const SignQuantizer& sign, std::int16_t* row) {
+    const int padded = channels + channels % 2;
+    for (int p = 0; p < pixels; ++p, x += channels, row += padded) {
+        row[padded - 1] = 0;
+        for (int c = 0; c < channels; ++c) {
+            const bool flip = sign.flip[c / 64] >> c % 64 & 1;
+            row[c] = (x[c] >= sign.threshold[c]) != flip ? 1 : -1;
+        }
+    }
+}
+
+} // namespace
+
+Layer::Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input, const std::uint64_t* bits,
+             EpilogueVectors epilogue)
+    : geometry_(geometry), binary_(kernel.binary), integer_(nullptr), float_work_(kernel.epilogue),
+      accumulate_(kernel.binary->accumulate), sign_(std::move(input)), uniform_{}, signs_(true),
+      pixel_bytes_(geometry.words() * kernel.binary->word_bytes), depth_(geometry.words()),
+      base_bytes_(static_cast<std::size_t>(geometry.blocks()) * geometry.taps() * geometry.words() *
+                  kernel.binary->unit_bytes) {
+    weights_ = std::make_unique<AlignedBytes>(base_bytes_ * geometry_.bases);
+    const std::size_t words = static_cast<std::size_t>(geometry_.out_channels) * geometry_.taps() * geometry_.words();
+    for (int b = 0; b < geometry_.bases; ++b) {
+        binary_->prepare(bits + b * words, geometry_.out_channels, geometry_.taps(), geometry_.words(),
+                         weights_->data() + b * base_bytes_);
+    }
+    set_epilogue(epilogue);
+}
+
+Layer::Layer(const Kernel& kernel, const Geometry& geometry, UniformQuantizer input, const std::int8_t* weights,
+             EpilogueVectors epilogue)
+    : geometry_(geometry), binary_(nullptr), integer_(kernel.integer), float_work_(kernel.epilogue),
+      accumulate_(kernel.integer->accumulate), uniform_(std::move(input)), signs_(false),
+      pixel_bytes_(geometry.pairs() * 2 * sizeof(std::int16_t)), depth_(geometry.pairs()),
+      base_bytes_(static_cast<std::size_t>(geometry.blocks()) * geometry.taps() * geometry.pairs() * 2 * kChannelBlock *
+                  sizeof(std::int16_t)) {
+    prepare_integer(weights);
+    set_epilogue(epilogue);
+}
+
+Layer::Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input, const std::int8_t* weights,
+             EpilogueVectors epilogue)
+    : Layer(kernel, geometry, UniformQuantizer{}, weights, std::move(epilogue)) {
+    sign_ = std::move(input);
+    signs_ = true;
+}
+
+void Layer::prepare_integer(const std::int8_t* weights) {
+    const Geometry& g = geometry_;
+    weights_ = std::make_unique<AlignedBytes>(base_bytes_ * g.bases);
+    for (int b = 0; b < g.bases; ++b) {
+        auto* out = reinterpret_cast<std::int16_t*>(weights_->data() + b * base_bytes_);
+        for (int co = 0; co < g.out_channels; ++co) {
+            for (int tap = 0; tap < g.taps(); ++tap) {
+                const std::size_t unit =
+                    (static_cast<std::size_t>(co / kChannelBlock) * g.taps() + tap) * g.pairs();
+                for (int ci = 0; ci < g.in_channels; ++ci) {
+                    out[((unit + ci / 2) * kChannelBlock + co % kChannelBlock) * 2 + ci % 2] = *weights++;
+                }
+            }
+        }
+    }
+}
+
+void Layer::set_epilogue(const EpilogueVectors& vectors) {
+    const std::size_t padded = static_cast<std::size_t>(geometry_.blocks()) * kChannelBlock;
+    const int channels = geometry_.out_channels, bases = geometry_.bases;
+    vectors_.resize((bases + 4) * padded);
+    float* next = vectors_.data();
+    const auto append = [&](const float* values, float neutral) {
+        float* const start = next;
+        std::fill_n(start, padded, neutral);
+        if (values != nullptr) {
+            std::copy_n(values, channels, start);
+        }
+        next += padded;
+        return start;
+    };
+    const auto given = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
+    epilogue_.bases = bases;
+    epilogue_.channels = channels;
+    epilogue_.scale = next;
+    for (int b = 0; b < bases; ++b) {
+        append(vectors.scale.data() + static_cast<std::size_t>(b) * channels, 0.0f);
+    }
+    epilogue_.bias = append(given(vectors.bias), -0.0f);
+    epilogue_.pre = append(given(vectors.pre), -0.0f);
+    epilogue_.slope = append(given(vectors.slope), 1.0f);
+    epilogue_.post = append(given(vectors.post), -0.0f);
+    epilogue_.skip = vectors.skip;
+}
+
+bool Layer::pointwise() const {
+    const Geometry& g = geometry_;
+    return g.taps() == 1 && g.stride == 1 && g.pad_h == 0 && g.pad_w == 0;
+}
+
+void Layer::run(const Image& image, const Result& result, int threads) const {
+    const Geometry& g = geometry_;
+    const int out_h = g.out_h(image.h), out_w = g.out_w(image.w);
+    const int ring = pointwise() ? 1 : (g.kernel_h - 1) * g.dilation + 1;
+    const std::size_t row_bytes = cache_lines(pixel_bytes_ * (pointwise() ? kMaxSpan : image.w));
+    const std::size_t padded = static_cast<std::size_t>(g.blocks()) * kChannelBlock;
+    const std::size_t worker_bytes = ring * row_bytes + g.bases * kMaxSpan * padded * sizeof(std::int32_t);
+    const AlignedBytes memory(worker_bytes * threads);
+    const auto scratch = [&](int worker) {
+        unsigned char* rows = memory.data() + worker * worker_bytes;
+        return Scratch{rows, row_bytes, ring, reinterpret_cast<std::int32_t*>(rows + ring * row_bytes)};
+    };
+
+    if (pointwise()) {
+        constexpr int kPixelsPerItem = 8 * kMaxSpan;
+        const std::size_t total = static_cast<std::size_t>(image.n) * out_h * out_w;
+        const int items = static_cast<int>((total + kPixelsPerItem - 1) / kPixelsPerItem);
+        parallel_for(threads, items, [&](int item, int worker) {
+            const std::size_t first = static_cast<std::size_t>(item) * kPixelsPerItem;
+            const auto count = static_cast<int>(std::min<std::size_t>(kPixelsPerItem, total - first));
+            pixels(image, result, first, count, scratch(worker));
+        });
+        return;
+    }
+    // Strips: several a worker, so that a slow core holds nobody up, but thick against the rows that neighbouring
+    // strips both pack.
+    const std::vector<Columns> columns = split_columns(image.w, out_w);
+    const int even_share = (image.n * out_h + 4 * threads - 1) / (4 * threads);
+    const int strip = threads == 1 ? out_h : std::min(out_h, std::max(even_share, 4 * ring));
+    const int strips = (out_h + strip - 1) / strip;
+    parallel_for(threads, image.n * strips, [&](int item, int worker) {
+        const int y0 = item % strips * strip;
+        rows(image, result, columns, item / strips, y0, std::min(y0 + strip, out_h), scratch(worker));
+    });
+}
+
+std::vector<Layer::Columns> Layer::split_columns(int w, int out_w) const {
+    const Geometry& g = geometry_;
+    std::vector<Columns> all;
+    for (int x = 0; x < out_w; ++x) {
+        const int left = x * g.stride - g.pad_w;
+        int begin = 0, end = g.kernel_w;
+        while (begin < end && left + begin * g.dilation < 0) {
+            ++begin;
+        }
+        while (end > begin && left + (end - 1) * g.dilation >= w) {
+            --end;
+        }
+        const bool joins = !all.empty() && all.back().kx_begin == begin && all.back().kx_end == end;
+        if (joins && all.back().count < kMaxSpan) {
+            ++all.back().count;
+        } else {
+            all.push_back({x, 1, begin, end});
+        }
+    }
+    return all;
+}
+
+void Layer::pack_row(const float* x, int pixels, unsigned char* row) const {
+    if (binary_ != nullptr) {
+        binary_->pack(x, pixels, geometry_.in_channels, sign_.threshold.data(), sign_.flip.data(), row);
+        return;
+    }
+    auto* integers = reinterpret_cast<std::int16_t*>(row);
+    if (signs_) {
+        signs_as_integers(x, pixels, geometry_.in_channels, sign_, integers);
+        return;
+    }
+    const float* shift = uniform_.shift.empty() ? nullptr : uniform_.shift.data();
+    integer_->quantize(x, pixels, geometry_.in_channels, {shift, uniform_.step, uniform_.low, uniform_.high}, integers);
+}
+
+void Layer::rows(const Image& image, const Result& result, const std::vector<Columns>& columns, int n, int y0, int y1,
+                 const Scratch& scratch) const {
+    const Geometry& g = geometry_;
+    const int out_h = g.out_h(image.h), out_w = g.out_w(image.w);
+    const std::size_t row_floats = static_cast<std::size_t>(image.w) * g.in_channels;
+    const float* x = image.x + static_cast<std::size_t>(n) * image.h * row_floats;
+    Tap taps[kMaxTaps];
+    Span span{};
+    span.taps = taps;
+    span.pixel_stride = pixel_bytes_ * g.stride;
+    int packed_until = 0;
+    for (int y = y0; y < y1; ++y) {
+        const int top = y * g.stride - g.pad_h;
+        for (int row = std::max({packed_until, top, 0}); row < std::min(top + scratch.ring, image.h); ++row) {
+            pack_row(x + row * row_floats, image.w, scratch.rows + row % scratch.ring * scratch.row_bytes);
+            packed_until = row + 1;
+        }
+        for (const Columns& run : columns) {
+            span.tap_count = 0;
+            for (int ky = 0; ky < g.kernel_h; ++ky) {
+                const int row = top + ky * g.dilation;
+                if (row < 0 || row >= image.h) {
+                    continue;
+                }
+                for (int kx = run.kx_begin; kx < run.kx_end; ++kx) {
+                    const int column = run.x * g.stride - g.pad_w + kx * g.dilation;
+                    taps[span.tap_count++] = {scratch.rows + row % scratch.ring * scratch.row_bytes + column * pixel_bytes_,
+                                              ky * g.kernel_w + kx};
+                }
+            }
+            span.pixels = run.count;
+            const std::size_t pixel = (static_cast<std::size_t>(n) * out_h + y) * out_w + run.x;
+            finish_span(span, result, pixel, static_cast<std::size_t>(image.n) * out_h * out_w, scratch);
+        }
+    }
+}
+
+void Layer::pixels(const Image& image, const Result& result, std::size_t first, int count,
+                   const Scratch& scratch) const {
+    const std::size_t total = static_cast<std::size_t>(image.n) * image.h * image.w;
+    const Tap tap{scratch.rows, 0};
+    Span span{};
+    span.taps = &tap;
+    span.tap_count = 1;
+    span.pixel_stride = pixel_bytes_;
+    for (int done = 0; done < count; done += kMaxSpan) {
+        const std::size_t pixel = first + done;
+        span.pixels = std::min(kMaxSpan, count - done);
+        pack_row(image.x + pixel * geometry_.in_channels, span.pixels, scratch.rows);
+        finish_span(span, result, pixel, total, scratch);
+    }
+}
+
+void Layer::finish_span(Span& span, const Result& result, std::size_t pixel, std::size_t pixels_total,
+                 const Scratch& scratch) const {
+    const Geometry& g = geometry_;
+    const std::size_t padded = static_cast<std::size_t>(g.blocks()) * kChannelBlock;
+    span.taps_total = g.taps();
+    span.depth = depth_;
+    span.blocks = g.blocks();
+    span.offset = g.in_channels * span.tap_count;
+    for (int b = 0; b < g.bases; ++b) {
+        span.weights = weights_->data() + b * base_bytes_;
+        accumulate_(span, scratch.sums + b * kMaxSpan * padded);
+    }
+    const std::size_t first = pixel * g.out_channels;
+    if (result.sums != nullptr) {
+        for (int b = 0; b < g.bases; ++b) {
+            std::int32_t* out = result.sums + b * pixels_total * g.out_channels + first;
+            for (int p = 0; p < span.pixels; ++p) {
+                std::copy_n(scratch.sums + (b * kMaxSpan + p) * padded, g.out_channels, out + p * g.out_channels);
+            }
+        }
+        return;
+    }
+    EpilogueSpan finish{};
+    finish.sums = scratch.sums;
+    finish.padded = padded;
+    finish.pixels = span.pixels;
+    finish.skip = result.skip != nullptr ? result.skip + first : nullptr;
+    finish.scale_map = result.scale_map != nullptr ? result.scale_map + pixel : nullptr;
+    finish.out = result.out + first;
+    float_work_(epilogue_, finish);
+}
+
+} // namespace bisr

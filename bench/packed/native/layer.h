@@ -1,0 +1,128 @@
+// Drives a kernel over an image: packs input rows into a small ring, splits output rows into spans of equal valid taps,
+// and finishes each span in floats while its sums are still in the cache.
+#pragma once
+
+#include "select.h"
+
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace bisr {
+
+struct Geometry {
+    int in_channels, out_channels, bases;
+    int kernel_h, kernel_w;
+    int stride;
+    int pad_h, pad_w;
+    int dilation;
+
+    int taps() const { return kernel_h * kernel_w; }
+    int words() const { return (in_channels + 63) / 64; }
+    int pairs() const { return (in_channels + 1) / 2; }
+    int blocks() const { return (out_channels + kChannelBlock - 1) / kChannelBlock; }
+    int out_h(int h) const { return extent(h, kernel_h, pad_h); }
+    int out_w(int w) const { return extent(w, kernel_w, pad_w); }
+
+  private:
+    // Below 1 when the padded image is smaller than the kernel.
+    int extent(int size, int kernel, int pad) const {
+        const int room = size + 2 * pad - dilation * (kernel - 1) - 1;
+        return room < 0 ? 0 : room / stride + 1;
+    }
+};
+
+struct SignQuantizer {
+    std::vector<float> threshold;    // [in_channels]
+    std::vector<std::uint64_t> flip; // [words]
+};
+
+struct UniformQuantizer {
+    std::vector<float> shift; // [in_channels] or empty
+    float step, low, high;
+};
+
+// Vectors of out_channels, scale of bases * out_channels; empty means that the step is left out.
+struct EpilogueVectors {
+    std::vector<float> scale, bias, pre, slope, post;
+    Skip skip = Skip::none;
+};
+
+// Zeroed memory aligned to a cache line.
+class AlignedBytes {
+  public:
+    explicit AlignedBytes(std::size_t size);
+    unsigned char* data() const { return bytes_.get(); }
+
+  private:
+    struct Free {
+        void operator()(unsigned char* bytes) const { ::operator delete[](bytes, std::align_val_t{64}); }
+    };
+    std::unique_ptr<unsigned char[], Free> bytes_;
+};
+
+struct Image {
+    const float* x; // [n][h][w][in_channels]
+    int n, h, w;
+};
+
+// Exactly one of `out` and `sums` is set.
+struct Result {
+    const float* skip = nullptr;      // [n][out_h][out_w][out_channels]
+    const float* scale_map = nullptr; // [n][out_h][out_w]
+    float* out = nullptr;             // [n][out_h][out_w][out_channels]
+    std::int32_t* sums = nullptr;     // [bases][n][out_h][out_w][out_channels]
+};
+
+class Layer {
+  public:
+    // Signs on both sides: bits [bases][out_channels][taps][words], tail bits 0.
+    Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input, const std::uint64_t* bits,
+          EpilogueVectors epilogue);
+    // Integer weights int8 [bases][out_channels][taps][in_channels], input signs or integers.
+    Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input, const std::int8_t* weights,
+          EpilogueVectors epilogue);
+    Layer(const Kernel& kernel, const Geometry& geometry, UniformQuantizer input, const std::int8_t* weights,
+          EpilogueVectors epilogue);
+
+    Layer(const Layer&) = delete;
+    Layer& operator=(const Layer&) = delete;
+
+    void run(const Image& image, const Result& result, int threads) const;
+
+    const Geometry& geometry() const { return geometry_; }
+    const char* kernel_name() const { return binary_ != nullptr ? binary_->name : integer_->name; }
+    Skip skip() const { return epilogue_.skip; }
+
+  private:
+    struct Columns; // neighbouring output columns with the same valid kernel columns
+    struct Scratch; // one worker's memory
+
+    void set_epilogue(const EpilogueVectors& vectors);
+    void prepare_integer(const std::int8_t* weights);
+    std::vector<Columns> split_columns(int w, int out_w) const;
+    void pack_row(const float* x, int pixels, unsigned char* row) const;
+    void rows(const Image& image, const Result& result, const std::vector<Columns>& columns, int n, int y0, int y1,
+              const Scratch& scratch) const;
+    void pixels(const Image& image, const Result& result, std::size_t first, int count, const Scratch& scratch) const;
+    void finish_span(Span& span, const Result& result, std::size_t pixel, std::size_t pixels_total,
+                     const Scratch& scratch) const;
+    bool pointwise() const;
+
+    Geometry geometry_;
+    const BinaryOps* binary_; // null for integer layers
+    const IntegerOps* integer_;
+    Epilogue float_work_;
+    Accumulate accumulate_;
+    SignQuantizer sign_;
+    UniformQuantizer uniform_;
+    bool signs_; // the input is a sign
+    std::size_t pixel_bytes_;
+    int depth_;
+    std::size_t base_bytes_;
+    std::unique_ptr<AlignedBytes> weights_;
+    std::vector<float> vectors_; // scale per base, then the epilogue's other vectors, each padded
+    EpilogueParams epilogue_{};
+};
+
+} // namespace bisr
