@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bench.nn.algorithm import Algorithm
+from bench.nn.compact import expand
 from bench.nouns import UserError
 
 
@@ -68,7 +69,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         raise UserError(f"no weights file at {path}. Give an existing .safetensors file.")
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return expand(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise UserError(

@@ -1,0 +1,243 @@
+"""``run_bench.py train``: flags to training runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli_settings import count
+from bench.discover import Registry, discover
+from bench.nouns import UserError
+from bench.plan import pick, pick_scales
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch import nn
+
+    from bench.nn.training.data import Pictures
+    from bench.nn.training.run import Job
+
+ROOT = Path(__file__).resolve().parents[3]
+RUNS = ROOT / "results" / "local" / "train"
+TEACHER = "fp32"
+VALIDATION_SIDE = 240
+"""Validation pictures are cut to this many high-resolution pixels a side."""
+
+EXAMPLES = """\
+examples:
+  run_bench.py train --algos frb --preset smoke                     two minutes on the built-in photographs
+  run_bench.py train --algos fp32,frb --scale 4 --data DIR          the reference budget, teacher first
+  run_bench.py train --algos frb --scale 2 --data DIR --preset paper   the recipe as published
+  run_bench.py train ... --resume                                   go on after Ctrl-C, a crash, a reboot
+
+Each run has a folder: checkpoints, weights.safetensors, record.json. Use the weights with
+  run_bench.py --algos frb --track accuracy --weights frb=FOLDER/weights.safetensors
+Stop at any time with Ctrl-C: --resume goes on, and on a CPU ends in the very same weights.
+Exit code: 0 all trained, 2 a mistake or a diverged run, 130 interrupted.
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Train every selected algorithm, one after another; the exit code. Raises UserError."""
+    flags = _parser().parse_args(argv)
+    registry = discover()
+    keys = pick("algorithm", flags.algos, list(registry.algorithms))
+    (backbone,) = _one(pick("backbone", flags.backbone, list(registry.backbones)), "--backbone")
+    (scale,) = _one(pick_scales(flags.scale, registry, [4]), "--scale")
+    for name in ("data", "validate"):
+        source = getattr(flags, name)
+        if source != "sample" and source is not None and not Path(source).is_dir():
+            raise UserError(f"--{name} {source}: no such folder. Give a folder of pictures, or sample.")
+
+    import torch
+
+    from bench.nn.training.run import make_fabric
+
+    torch.set_num_threads(flags.threads)
+    precision = _precision(flags.precision, flags.device)
+    fabric = make_fabric(flags.device, flags.devices, precision)
+    session = _Session(flags, registry, backbone, scale, precision, fabric)
+    for key in keys:
+        if not session.train(key):
+            sys.stderr.write("stopped after a checkpoint. The same command with --resume goes on from here.\n")
+            return 130
+    return 0
+
+
+class _Session:
+    """What the runs of one command share: device, pictures, output folder."""
+
+    def __init__(
+        self, flags: argparse.Namespace, registry: Registry, backbone: str, scale: int, precision: str, fabric: Fabric
+    ) -> None:
+        from bench.nn.training.data import SAMPLE, load_pictures, to_pairs
+        from bench.nn.training.validate import Validation
+
+        self.flags, self.registry, self.fabric = flags, registry, fabric
+        self.backbone, self.scale, self.precision = backbone, scale, precision
+        self.root = (flags.out or RUNS).expanduser().resolve()
+        pictures = load_pictures(flags.data, scale, workers=flags.threads, note=self._say)
+        if flags.validate is not None:
+            held = load_pictures(flags.validate, scale, workers=flags.threads, note=self._say)
+        elif flags.data == SAMPLE:
+            pictures, held = pictures.split(1)
+        else:
+            held = load_pictures(SAMPLE, scale)
+        self.pictures: Pictures = pictures
+        self.validation = Validation(to_pairs(held, VALIDATION_SIDE), scale)
+
+    def train(self, key: str) -> bool:
+        """One run; False when it was stopped. A run that is already complete is left alone with --resume."""
+        from bench.nn.training.listen import Console, Silent
+        from bench.nn.training.run import RECORD, train
+
+        job = self._job(key)
+        name = job.folder.name
+        if self.flags.resume and (job.folder / RECORD).is_file():
+            self._say(f"{name}: complete already")
+            return True
+        plan = job.plan
+        self._say(
+            f"{name}: {plan.iterations} iterations of {plan.batch} patches of {plan.lr_patch}x{plan.lr_patch} low-"
+            f"resolution pixels, from {len(self.pictures)} pictures; {plan.precision} on {self.fabric.device.type}, "
+            f"in {job.folder}"
+        )
+        log = job.folder / "tensorboard" if self.flags.tensorboard else None
+        zero = self.fabric.is_global_zero
+        listener = Console(plan.iterations, plan.batch, log=log) if zero else Silent()
+        try:
+            complete = train(job, self.fabric, self.pictures, self.validation, listener)
+        finally:
+            listener.close()
+        if complete and zero:
+            self._report(job, key)
+        return complete
+
+    def _job(self, key: str) -> Job:
+        from bench.nn.training.plan import make_plan
+        from bench.nn.training.run import Job, run_name
+
+        flags = self.flags
+        algorithm = self.registry.loader(key)
+        preset = flags.preset or ("smoke" if flags.data == "sample" else "reference")
+        plan = make_plan(
+            algorithm.recipe,
+            preset,
+            self.scale,
+            iterations=flags.iterations,
+            batch=flags.batch,
+            lr_patch=flags.patch,
+            learning_rate=flags.learning_rate,
+            seed=flags.seed,
+            precision=self.precision,
+        )
+        return Job(
+            algorithm=algorithm,
+            backbone=self.backbone,
+            scale=self.scale,
+            preset=preset,
+            plan=plan,
+            folder=self.root / run_name(key, self.backbone, self.scale, preset, flags.seed),
+            teacher=self._teacher(preset) if algorithm.needs_teacher else None,
+            resume=flags.resume,
+            validate_every=flags.validate_every,
+            checkpoint_every=flags.checkpoint_every,
+        )
+
+    def _teacher(self, preset: str) -> nn.Module:
+        """The full-precision network: --teacher, else a finished run beside this one, else the reference weights."""
+        from bench.nn.build import build_network, load_weights
+        from bench.nn.training.run import WEIGHTS, run_name
+        from bench.nn.weights import reference_weights
+
+        beside = self.root / run_name(TEACHER, self.backbone, self.scale, preset, self.flags.seed) / WEIGHTS
+        card = self.registry.cards[TEACHER]
+        path = self.flags.teacher or (beside if beside.is_file() else None)
+        path = path or reference_weights(card, self.backbone, self.scale)
+        if path is None:
+            raise UserError(
+                "this method learns from a trained full-precision network of the same backbone, and there is none. "
+                f"Name one with --teacher FILE, or train it first: --algos {TEACHER},... with the same flags."
+            )
+        teacher = build_network(self.registry.loader(TEACHER), self.backbone, self.scale)
+        load_weights(teacher, path)
+        self._say(f"teacher: {path}")
+        return teacher
+
+    def _report(self, job: Job, key: str) -> None:
+        from bench.nn.training.run import RECORD, WEIGHTS
+        from bench.nn.weights import keep_as_reference
+
+        record = json.loads((job.folder / RECORD).read_text(encoding="utf-8"))
+        scores = record["validation"]
+        sys.stdout.write(
+            f"{job.folder.name}: PSNR {scores['psnr_y_start']:.2f} dB at the start, {scores['psnr_y']:.2f} dB at the "
+            f"end, bicubic {scores['psnr_y_bicubic']:.2f} dB ({scores['pictures']} validation pictures)\n"
+            f"Weights: {job.folder / WEIGHTS}\n"
+        )
+        if self.flags.store_reference:
+            path = keep_as_reference(self.registry.cards[key], job.folder / WEIGHTS, record)
+            sys.stdout.write(f"Reference weights: {path}\n")
+
+    def _say(self, text: str) -> None:
+        if self.fabric.is_global_zero:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+
+def _one(values: list, flag: str) -> list:
+    if len(values) != 1:
+        raise UserError(f"{flag}: a training has one, got {', '.join(map(str, values))}.")
+    return values
+
+
+def _precision(wanted: str, device: str) -> str:
+    """``auto`` is bf16 on a GPU; on a CPU fp32, which is exact from run to run."""
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    return "bf16" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "fp32"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_bench.py train",
+        description="Train networks by their methods' recipes.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    what = parser.add_argument_group("what to train")
+    what.add_argument("--algos", required=True, metavar="LIST", help="keys, comma-separated, or all")
+    what.add_argument("--backbone", default="srresnet", metavar="NAME", help="default: srresnet")
+    what.add_argument("--scale", default="4", metavar="N", help="upscaling factor (default 4)")
+    what.add_argument("--data", default="sample", metavar="DIR", help="folder of pictures; default: sample (built in)")
+    what.add_argument("--validate", metavar="DIR", help="folder of validation pictures; default: sample")
+    what.add_argument("--teacher", type=Path, metavar="FILE", help="full-precision weights, for methods that need them")
+    how = parser.add_argument_group("how (a preset shortens the paper's recipe; flags override it)")
+    how.add_argument("--preset", choices=("smoke", "reference", "paper"),
+                     help="default: reference, or smoke on sample")  # fmt: skip
+    how.add_argument("--iterations", type=count, metavar="N")
+    how.add_argument("--batch", type=count, metavar="N", help="patches an iteration, over all devices")
+    how.add_argument("--patch", type=count, metavar="N", help="low-resolution patch side, pixels")
+    how.add_argument("--learning-rate", type=float, metavar="X")
+    how.add_argument("--seed", type=int, default=0, metavar="N")
+    how.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default 1)")
+    how.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
+    how.add_argument("--devices", type=count, default=1, metavar="N", help="GPUs; more than one: DDP")
+    how.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto",
+                     help="auto: bf16 on a GPU, fp32 on a CPU")  # fmt: skip
+    out = parser.add_argument_group("results")
+    out.add_argument("--out", type=Path, metavar="DIR", help="folder of runs; default: results/local/train")
+    out.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    out.add_argument("--validate-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
+    out.add_argument("--checkpoint-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
+    out.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run's folder")
+    out.add_argument("--store-reference", action="store_true",
+                     help="keep the result in the method's folder as reference weights")  # fmt: skip
+    return parser

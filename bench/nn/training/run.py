@@ -1,0 +1,166 @@
+"""A training run from start to finish: its pieces put together, its result written down."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import save
+from torch import nn
+
+from bench.nn.algorithm import Algorithm
+from bench.nn.build import build_network, hash_tensors
+from bench.nn.training import checkpoint
+from bench.nn.training.data import Pictures, Sampler
+from bench.nn.training.loop import Listener, Trainer
+from bench.nn.training.plan import Plan
+from bench.nn.training.step import Stepper
+from bench.nn.training.validate import Validation
+from bench.nouns import UserError
+from bench.provenance import ROOT, git_state, versions
+
+WEIGHTS, RECORD = "weights.safetensors", "record.json"
+VALIDATIONS = 10
+"""Validations over a run, unless told otherwise; as many checkpoints."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: what, on what, where to."""
+
+    algorithm: Algorithm
+    backbone: str
+    scale: int
+    preset: str
+    plan: Plan
+    folder: Path
+    teacher: nn.Module | None = None
+    """The trained full-precision network of the same backbone, where the method needs it"""
+    resume: bool = False
+    validate_every: int | None = None
+    checkpoint_every: int | None = None
+
+
+def make_fabric(device: str = "cpu", devices: int = 1, precision: str = "fp32") -> Fabric:
+    """Fabric on one CPU process, one or several GPUs (DDP). ``device``: cpu, cuda or auto.
+
+    Raises UserError when the device is not there.
+    """
+    for name in ("lightning.fabric", "lightning_fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and torch.cuda.device_count() < devices:
+        raise UserError(f"{devices} GPU(s) wanted, {torch.cuda.device_count()} found. Use --device cpu or fewer.")
+    fabric = Fabric(
+        accelerator=device,
+        devices=devices,
+        strategy="ddp" if devices > 1 else "auto",
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def train(job: Job, fabric: Fabric, pictures: Pictures, validation: Validation, listener: Listener) -> bool:
+    """Run a job to its end and write ``weights.safetensors`` and ``record.json`` into its folder; False when stopped.
+
+    Raises Unsupported when the method does not fit the backbone; UserError for a folder in use by another run, a
+    missing teacher, a disk that refuses; Diverged.
+    """
+    plan, algorithm = job.plan, job.algorithm
+    if not job.resume and checkpoint.saved(job.folder):
+        raise UserError(
+            f"{job.folder} holds a training already. Continue it with --resume, or choose another folder with --out."
+        )
+    network = build_network(algorithm, job.backbone, job.scale, plan.seed)
+    if not any(True for _ in network.parameters()):
+        raise UserError(f"{algorithm.card.name} has no parameters, so there is nothing to train. Leave it out.")
+    if algorithm.needs_teacher and job.teacher is None:
+        raise UserError(f"{algorithm.card.name} learns from a full-precision network; none was given. See --teacher.")
+    teacher = job.teacher if algorithm.needs_teacher else None
+    if fabric.device.type == "cuda" or plan.precision == "bf16":
+        network = network.to(memory_format=torch.channels_last)
+    torch.manual_seed(plan.seed)
+    sampler = Sampler(pictures, plan.batch, plan.lr_patch, plan.seed)
+    description = {
+        "algorithm": algorithm.card.key,
+        "backbone": job.backbone,
+        "scale": job.scale,
+        "plan": _plain(asdict(plan)),
+        "data_sha256": pictures.sha256,
+        "teacher_sha256": None if teacher is None else hash_tensors(teacher.state_dict()),
+    }
+    every = max(1, plan.iterations // VALIDATIONS)
+    trainer = Trainer(
+        Stepper(fabric, algorithm, network, plan, sampler, teacher),
+        validation,
+        job.folder,
+        description,
+        listener,
+        validate_every=job.validate_every or every,
+        checkpoint_every=job.checkpoint_every or every,
+    )
+    if job.resume:
+        trainer.resume()
+    complete = trainer.run()
+    if complete and fabric.is_global_zero:
+        _write_result(job, trainer, pictures, validation, fabric, description)
+    return complete
+
+
+def _write_result(
+    job: Job,
+    trainer: Trainer,
+    pictures: Pictures,
+    validation: Validation,
+    fabric: Fabric,
+    description: Mapping[str, Any],
+) -> None:
+    state = {name: value.detach().cpu().contiguous() for name, value in trainer.stepper.raw.state_dict().items()}
+    content = save(state)
+    commit, dirty = git_state(ROOT)
+    record = {
+        "schema": 1,
+        **description,
+        "data": {"name": pictures.name, "pictures": len(pictures)},
+        "preset": job.preset,
+        "budget": job.plan.budget,
+        "recipe": _plain(asdict(job.algorithm.recipe)),
+        "weights_sha256": hash_tensors(state),
+        "file_sha256": hashlib.sha256(content).hexdigest(),
+        "validation": {
+            "pictures": len(validation.pairs),
+            "psnr_y_bicubic": validation.bicubic(),
+            "psnr_y_start": trainer.curves.psnr[0][1],
+            "psnr_y": trainer.curves.psnr[-1][1],
+        },
+        "curves": {"loss": trainer.curves.loss, "psnr_y": trainer.curves.psnr},
+        "seconds": round(trainer.curves.seconds, 1),
+        "threads": torch.get_num_threads(),
+        "device": str(fabric.device.type),
+        "processes": fabric.world_size,
+        "commit": commit,
+        "dirty": dirty,
+        "packages": versions(),
+    }
+    checkpoint.write_atomic(job.folder / WEIGHTS, content)
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    checkpoint.write_atomic(job.folder / RECORD, text.encode())
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    """The value as JSON would give it back (tuples become lists), so that it compares equal after a round trip."""
+    return json.loads(json.dumps(value))
+
+
+def run_name(key: str, backbone: str, scale: int, preset: str, seed: int) -> str:
+    """Folder name of a run."""
+    return f"{key}.{backbone}.x{scale}.{preset}-s{seed}"

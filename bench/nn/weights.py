@@ -1,0 +1,141 @@
+"""Which weights a network is measured with: the user's own, the project's reference weights, or none.
+
+Reference weights lie in the method's folder, ``weights/<backbone>.x<scale>.<label>.safetensors`` (10 bits a weight, see
+`bench.nn.compact`), beside a JSON record of the training that made them, which holds the file's hash. A label says what
+was spent, ``reference-<iterations>x<batch>x<patch>``, so that nobody takes the numbers for the papers'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from bench.nn.algorithm import Algorithm
+from bench.nn.build import build_network, hash_tensors, load_weights
+from bench.nn.compact import compact
+from bench.nn.training.checkpoint import write_atomic
+from bench.nouns import Card, Cell, Settings, UserError
+
+OWN = "own"
+"""Label of weights that the user named"""
+NONE_NEEDED = "none needed"
+"""Label of a method without parameters (bicubic)"""
+
+_LABEL = re.compile(r"reference-(\d+)x(\d+)x(\d+)(?:-s(\d+))?")
+
+
+def weights_folder(card: Card) -> Path | None:
+    """``weights/`` in the package that holds the method; None for a class from a loose file. Imports no adapter."""
+    module = card.adapter.rpartition(":")[0]
+    if module.endswith(".py"):
+        return None
+    spec = importlib.util.find_spec(module)
+    return None if spec is None or spec.origin is None or not spec.parent else Path(spec.origin).parent / "weights"
+
+
+def reference_weights(card: Card, backbone: str, scale: int) -> Path | None:
+    """The reference weights of a method on a backbone: the largest budget, and of it the lowest seed. None: none yet.
+
+    Raises UserError when the file is not the one its record describes.
+    """
+    folder = weights_folder(card)
+    found = [] if folder is None else folder.glob(f"{backbone}.x{scale}.reference-*.safetensors")
+    ranked = sorted((_rank(path), path) for path in found)
+    if not ranked:
+        return None
+    path = ranked[-1][1]
+    check_record(path)
+    return path
+
+
+def _rank(path: Path) -> tuple[int, int]:
+    match = _LABEL.fullmatch(label_of(path))
+    if match is None:
+        raise UserError(f"{path}: expected a name <backbone>.x<scale>.reference-<iterations>x<batch>x<patch>[-s<seed>].")
+    iterations, batch, patch = (int(number) for number in match.groups()[:3])
+    return iterations * batch * patch**2, -int(match[4] or 0)
+
+
+def label_of(path: Path) -> str:
+    """``reference-6000x16x24`` of ``srresnet.x4.reference-6000x16x24.safetensors``."""
+    return path.name.removesuffix(".safetensors").split(".", 2)[-1]
+
+
+def make_label(budget: str, seed: int) -> str:
+    """Label of reference weights: what was spent, and the seed unless it is 0."""
+    return f"reference-{budget}" + (f"-s{seed}" if seed else "")
+
+
+def record_of(path: Path) -> Path:
+    """The record beside a weights file."""
+    return path.with_name(path.name.removesuffix(".safetensors") + ".json")
+
+
+def check_record(path: Path) -> dict[str, Any]:
+    """The record of a reference weights file. Raises UserError when it is missing, unreadable, or of another file."""
+    record = record_of(path)
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+        expected = content["file_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{record} cannot be read ({error}), so nobody knows how {path.name} was made. Restore both files with git."
+        ) from None
+    got = hashlib.sha256(path.read_bytes()).hexdigest()
+    if got != expected:
+        raise UserError(
+            f"{path} is not the file that its record describes: SHA-256 {got[:12]}, expected {expected[:12]}. "
+            "Restore both files with git, or name your own weights with --weights KEY=PATH."
+        )
+    return content
+
+
+def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tuple[nn.Module, str | None, str | None]:
+    """The network of a cell in evaluation mode, the hash of its weights, and their label.
+
+    The user's file if ``settings.weights`` names one (label `OWN`), else reference weights (label ``reference-...``),
+    else weights drawn from the seed (label None: untrained). The hash is that of `hash_tensors`.
+
+    Raises Unsupported when the method does not fit, UserError when a file does not.
+    """
+    network = build_network(algorithm, cell.backbone, cell.scale, settings.seed).eval()
+    if not any(True for _ in network.parameters()):
+        return network, None, NONE_NEEDED
+    label = None
+    if cell.algo in settings.weights:
+        load_weights(network, settings.weights[cell.algo])
+        label = OWN
+    elif (path := reference_weights(algorithm.card, cell.backbone, cell.scale)) is not None:
+        load_weights(network, path)
+        label = label_of(path)
+    return network, hash_tensors(network.state_dict()), label
+
+
+def write_reference(path: Path, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+    """Write a weights file in 10 bits and its record beside it. Raises UserError when the disk refuses."""
+    content = save(compact(state))
+    text = json.dumps({**record, "file_sha256": hashlib.sha256(content).hexdigest()}, indent=1, allow_nan=False)
+    write_atomic(path, content)
+    write_atomic(record_of(path), (text + "\n").encode())
+
+
+def keep_as_reference(card: Card, weights: Path, record: Mapping[str, Any]) -> Path:
+    """Keep a finished run's weights in the method's folder as reference weights; their path.
+
+    Raises UserError for a method from a loose file, which has no folder.
+    """
+    folder = weights_folder(card)
+    if folder is None:
+        raise UserError(f"{card.name} is a class in a loose file and has no folder for weights. Make it a package.")
+    label = make_label(record["budget"], record["plan"]["seed"])
+    path = folder / f"{record['backbone']}.x{record['scale']}.{label}.safetensors"
+    write_reference(path, load_file(weights), {**record, "label": label, "stored": "10 bits a weight"})
+    return path
