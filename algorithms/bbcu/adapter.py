@@ -6,20 +6,23 @@ from algorithms.bbcu import CARD
 from bench.nn.algorithm import Algorithm, Place, Recipe
 from bench.nn.estimators import clip, poly
 from bench.nn.quantizers import ChannelScaledSign, ShiftedSign
-from bench.nn.unit import RPReLU, Unit
+from bench.nn.unit import RPReLU, Unit, skip_for
 
 
 class BBCU(Algorithm):
     """BBCU-L: the body is binary; the activation sits inside the branch, the shortcut after it, no normalisation."""
 
     card = CARD
+    scope = frozenset({"body", "linear"})
     block_shortcut = False
     recipe = Recipe(300_000, 16, 32, 1e-4, (0.9, 0.99), (200_000,), "official x2 configuration")
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
+        linear = place == "linear"
         return Unit(
             cin, cout, kernel,
-            weight=ChannelScaledSign(clip), act=ShiftedSign(cin, poly), nonlinearity=RPReLU(cout), skip="after",
+            weight=ChannelScaledSign(clip), act=ShiftedSign(cin, poly), bias=linear,
+            nonlinearity=None if linear else RPReLU(cout), skip=skip_for(cin, cout, place),
         )  # fmt: skip
 
     def nonlinearity(self, channels: int) -> nn.Module:

@@ -10,7 +10,10 @@ CARD = Card(
     year=2016,
     url="https://arxiv.org/abs/1602.02830",
     family="binary",
-    provenance="paper; conv - BN - hardtanh in the backbone's block is our reading for super-resolution",
+    provenance=(
+        "signs, estimator and order from BiBench's code; clipping of latent weights recalled from the paper "
+        "(hypothesis); conv - BN - Hardtanh in the backbone's block is our reading for super-resolution"
+    ),
     formula="y = BN(sign(W) * sign(x))",
     deploy={"Larq": "", "daBNN": ""},
 )

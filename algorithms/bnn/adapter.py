@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from algorithms.bnn import CARD
-from bench.nn.algorithm import Algorithm, Place
+from bench.nn.algorithm import Algorithm, Place, parts_of
 from bench.nn.estimators import clip
 from bench.nn.quantizers import PlainSign, Sign
 from bench.nn.unit import Unit
@@ -13,9 +14,16 @@ class BNN(Algorithm):
     """Signs on both sides, no scale; batch normalisation brings the integers back to range (Hubara et al. 2016)."""
 
     card = CARD
+    scope = frozenset({"body", "linear"})
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         return Unit(cin, cout, kernel, weight=PlainSign(clip), act=Sign(clip), norm=nn.BatchNorm2d(cout))
 
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.Hardtanh()
+
+    @torch.no_grad()
+    def after_step(self, network: nn.Module) -> None:
+        """Latent weights stay where the estimator lets a gradient through."""
+        for unit in parts_of(network, Unit):
+            unit.weight.clamp_(-1, 1)

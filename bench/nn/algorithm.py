@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.backbones import BACKBONES
 from bench.nouns import Card, Unsupported
+
+CNNS = tuple(key for key, backbone in BACKBONES.items() if backbone.family == "cnn")
+"""Backbones for methods that are defined on convolutions alone."""
 
 Place = Literal["head", "body", "after_body", "upsample", "conv_hr", "tail", "linear", "attention"]
 """Where a layer stands. Backbones ask a method for convolutions at ``body`` (of any input width and kernel 3 or 1) and
@@ -165,3 +169,11 @@ def tagged(module: nn.Module) -> Iterable[tuple[str, nn.Module, Tag]]:
         claim = getattr(child, "bench_tag", None)
         if claim is not None:
             yield name, child, claim
+
+
+Part = TypeVar("Part", bound=nn.Module)
+
+
+def parts_of(network: nn.Module, kind: type[Part]) -> Iterator[Part]:
+    """Every module of class ``kind`` in a network, e.g. the quantizers whose schedule an algorithm advances."""
+    return (module for module in network.modules() if isinstance(module, kind))

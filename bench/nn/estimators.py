@@ -6,6 +6,7 @@ An estimator is the function that stands in for the derivative of sign: ``grad_i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -27,6 +28,49 @@ def poly(x: Tensor) -> Tensor:
 def identity(x: Tensor) -> Tensor:
     """1 everywhere: the gradient passes unchanged (E2FIF's weights, Lang et al. 2022)."""
     return torch.ones_like(x)
+
+
+def half_clip(x: Tensor) -> Tensor:
+    """1 where |x| <= 1/2, else 0: ABC-Net's window 0 <= x + v <= 1 about its threshold 1/2 (Lin et al., NIPS 2017)."""
+    return (x.abs() <= 0.5).to(x.dtype)
+
+
+def swish(x: Tensor, beta: float = 5.0) -> Tensor:
+    """beta * (2 - bx tanh(bx/2)) / (1 + cosh(bx)): derivative of BNN+'s SignSwish (Darabi et al. 2018).
+
+    The factor beta is the slope's scale: it is beta at 0, turns negative past |bx| = 2.4 and dies out.
+    """
+    z = (beta * x).clamp(-30, 30)  # beyond, the value is below 1e-10 and cosh soon overflows
+    return beta * (2 - z * torch.tanh(z / 2)) / (1 + torch.cosh(z))
+
+
+class Tanh:
+    """k t (1 - tanh(t x)^2) with k = max(1/t, 1): IR-Net's error decay estimator (Qin et al., CVPR 2020, eq. 9-10).
+
+    ``t`` grows over the training: at first nearly the identity, at the end nearly the sign's own derivative.
+    """
+
+    def __init__(self, t: float = 1e-3):
+        self.t = t
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return max(1 / self.t, 1.0) * self.t * (1 - torch.tanh(self.t * x) ** 2)
+
+
+class Fourier:
+    """(4 w / pi) sum over i = 0..n of cos((2i + 1) w x), 0 where |x| > 1 (FDA-BNN, Xu et al., NeurIPS 2021, eq. 10).
+
+    The window is the official code's. ``terms`` is n and grows over the training. Computed in closed form:
+    sum of cos((2i + 1) z) = sin(2 (n + 1) z) / (2 sin z).
+    """
+
+    def __init__(self, omega: float = 0.1, terms: int = 9):
+        self.omega, self.terms = omega, terms
+
+    def __call__(self, x: Tensor) -> Tensor:
+        z, count = self.omega / math.pi * x, self.terms + 1
+        total = count * torch.sinc(2 * count * z) / torch.sinc(z)
+        return 4 * self.omega / math.pi * total * clip(x)
 
 
 def _clip_gradient(grad: Tensor, x: Tensor) -> Tensor:

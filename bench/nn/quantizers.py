@@ -101,18 +101,25 @@ class ChannelScaledSign(WeightQuantizer):
 class TwoBaseSign(WeightQuantizer):
     """FRB's second-order residual binarization: alpha1 * sign(W) + alpha2 * sign(R), R = W - alpha1 * sign(W).
 
-    alpha1 = mean |W|, alpha2 = mean |R| per output channel, constants for the gradient; R's derivative with respect
-    to W is taken as 1, so dL/dW = g * (1[|W| <= 1] + 1[|R| <= 1]). The paper leaves alpha's axis and both
-    derivatives unstated; this is our reading.
+    alpha1 = mean |W|, alpha2 = mean |R| per output channel (or, with ``per_layer``, of the whole layer), constants for
+    the gradient; R's derivative with respect to W is taken as 1, so dL/dW = g * (1[|W| <= 1] + 1[|R| <= 1]). The
+    paper leaves alpha's axis and both derivatives unstated; this is our reading.
     """
 
     bases = 2
 
+    def __init__(self, per_layer: bool = False):
+        super().__init__()
+        self.per_layer = per_layer
+
     def forward(self, weight: Tensor) -> Tensor:
-        alpha1 = channel_mean(weight)
+        alpha1 = self._mean(weight)
         first = sign(weight, clip)
         residual = weight - (alpha1 * first).detach()
-        return scale_values(first, alpha1) + scale_values(sign(residual, clip), channel_mean(residual))
+        return scale_values(first, alpha1) + scale_values(sign(residual, clip), self._mean(residual))
+
+    def _mean(self, weight: Tensor) -> Tensor:
+        return weight.detach().abs().mean() if self.per_layer else channel_mean(weight)
 
 
 class _ScaleValues(torch.autograd.Function):

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from algorithms.btm.adapter import BTM
+from algorithms.ibtm import CARD
+from bench.nn.algorithm import ResidualBlock, tag
+
+
+class IBTM(BTM):
+    """BTM with several receptive fields in each block, distilled from the full-precision network's output."""
+
+    card = CARD
+    backbones = ("srresnet", "edsr", "edsr_large", "rcan")
+    needs_teacher = True
+
+    def block(self, channels: int, res_scale: float = 1.0, attention: nn.Module | None = None) -> nn.Module:
+        block = ResidualBlock(self, channels, res_scale, attention)
+        block.conv1 = tag(MultiReceptive(self, channels), block.conv1.bench_tag)
+        return block
+
+    def loss(self, network: nn.Module, lr: Tensor, hr: Tensor, teacher: nn.Module | None = None) -> Tensor:
+        """L1 to the image, plus L1 to the teacher's output where there is a teacher."""
+        sr = network(lr)
+        if teacher is None:
+            return F.l1_loss(sr, hr)
+        with torch.no_grad():
+            target = teacher(lr)
+        return F.l1_loss(sr, hr) + F.l1_loss(sr, target)
+
+
+class MultiReceptive(nn.Module):
+    """Four binary convolutions side by side, a quarter of the channels each: (N, C, H, W) -> (N, C, H, W)."""
+
+    def __init__(self, algorithm: BTM, channels: int):
+        super().__init__()
+        self.branches = nn.ModuleList(
+            algorithm.conv(channels, channels // 4, kernel, place="body", dilation=dilation)
+            for dilation in (1, 2)
+            for kernel in ((1, 5), (5, 1))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.branches], dim=1)

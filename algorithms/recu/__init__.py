@@ -1,0 +1,19 @@
+from bench.nouns import Card
+
+CARD = Card(
+    key="recu",
+    name="ReCU",
+    adapter="algorithms.recu.adapter:ReCU",
+    bits_w=1,
+    bits_a=1,
+    paper="Xu et al., ReCU: Reviving the Dead Weights in Binary Neural Networks, ICCV 2021",
+    year=2021,
+    url="https://arxiv.org/abs/2103.12369",
+    family="binary",
+    provenance=(
+        "official code: the scale per channel is learned (the slides call it a statistic). BN and Hardtanh in the "
+        "backbone's block is our reading"
+    ),
+    formula="y = BN(gamma_o sign(clamp(W', -q, q)) * sign(x)), W' standardised, q = -E|W'| ln(2 - 2 tau)",
+    deploy={"Larq": "", "daBNN": ""},
+)
