@@ -149,7 +149,8 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
         bar = Progress(sum(item.fate != "done" for item in cells))
         context = Context(settings, registry.loader, registry.cards, bar.update, store.root / "files")
         summary = execute(cells, tracks, context, stamp, store, bar)
-    return show_results(summary, store, store.root / "report" if flags.out else PAGES, formats)
+    pages = store.root / "report" if flags.out else PAGES
+    return show_results(summary, store, pages, formats, registry.cards)
 
 
 def _algorithms(text: str | None, registry: Registry) -> tuple[Registry, list[str]]:

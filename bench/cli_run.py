@@ -6,13 +6,13 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.nouns import Cell, Context, Outcome, Track, Unsupported, UserError
+from bench.nouns import Card, Cell, Context, Outcome, Track, Unsupported, UserError
 from bench.plan import PlannedCell
 from bench.progress import Progress
 from bench.provenance import Identity, Stamp
@@ -151,14 +151,14 @@ def reports_exist() -> bool:
     return spec is not None and spec.origin is not None
 
 
-def show_results(summary: Summary, store: Store, pages: Path, formats: list[str]) -> int:
+def show_results(summary: Summary, store: Store, pages: Path, formats: list[str], cards: Mapping[str, Card]) -> int:
     """Print the tables, make the pages, say where everything is; the run's exit code."""
     code = 1 if summary.failed else 0
     if not reports_exist():
         sys.stderr.write("reports/ is not there: records only, no table and no page.\n")
     elif summary.records:
         try:
-            _show_reports(summary, store, pages, formats)
+            _show_reports(summary, store, pages, formats, cards)
         except Exception as error:
             log = store.root / "logs" / "report.log"
             _write_log(log, traceback.format_exc())
@@ -183,12 +183,12 @@ def show_results(summary: Summary, store: Store, pages: Path, formats: list[str]
     return code
 
 
-def _show_reports(summary: Summary, store: Store, pages: Path, formats: list[str]) -> None:
+def _show_reports(summary: Summary, store: Store, pages: Path, formats: list[str], cards: Mapping[str, Card]) -> None:
     import reports
 
     for name in dict.fromkeys(record.cell.track for record in summary.records):
         chosen = [record for record in summary.records if record.cell.track == name]
-        sys.stdout.write(f"\n{reports.console(chosen, name)}\n\n")
+        sys.stdout.write(f"\n{reports.console(chosen, name, cards)}\n\n")
     if not summary.interrupted:
-        for page in reports.build([store.root], pages, formats):
+        for page in reports.build([store.root], pages, formats, cards):
             sys.stdout.write(f"Page:    {page}\n")

@@ -143,12 +143,13 @@ def _joined(everything: Iterable[Found]) -> dict[str, Found]:
 def _folders(package: str) -> Iterable[Found]:
     for info in _modules(package):
         module = _import(f"{package}.{info.name}")
-        found = _found(module, f"folder {package}/{info.name}")
-        if found.card.key != info.name:
-            raise UserError(
-                f"{module.__file__}: CARD.key is {found.card.key!r} but the folder is {info.name!r}. Make them equal."
-            )
-        yield found
+        for card in _cards(module):
+            if card.key != info.name and not card.key.startswith(f"{info.name}_"):
+                raise UserError(
+                    f"{module.__file__}: CARD.key is {card.key!r} but the folder is {info.name!r}. "
+                    f"Make them equal, or begin the key with '{info.name}_' for a variant."
+                )
+            yield Found(card, f"folder {package}/{info.name}", _source(module))
 
 
 def _entry_points() -> Iterable[Found]:
@@ -156,14 +157,20 @@ def _entry_points() -> Iterable[Found]:
 
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
         package = f"package {point.dist.name} {point.dist.version}" if point.dist else "a package"
-        yield _found(_import(point.module), f"entry point {point.name} of {package}", point.attr or "CARD")
+        module = _import(point.module)
+        for card in _cards(module, point.attr):
+            yield Found(card, f"entry point {point.name} of {package}", _source(module))
 
 
-def _found(module: ModuleType, origin: str, name: str = "CARD") -> Found:
-    card = getattr(module, name, None)
-    if not isinstance(card, Card):
-        raise UserError(f"{origin} ({module.__file__}) has no {name} = bench.nouns.Card(...). Add one (without torch).")
-    return Found(card, origin, _source(module))
+def _cards(module: ModuleType, name: str = "") -> tuple[Card, ...]:
+    """The module's ``CARD``, or its ``CARDS`` where variants of one method share a folder."""
+    name = name or ("CARDS" if hasattr(module, "CARDS") else "CARD")
+    value = getattr(module, name, None)
+    cards = value if name == "CARDS" else (value,)
+    if not isinstance(cards, tuple) or not cards or not all(isinstance(card, Card) for card in cards):
+        expected = "no tuple of" if name == "CARDS" else "no"
+        raise UserError(f"{module.__file__}: {name} is {expected} bench.nouns.Card. Write one; it needs no torch.")
+    return cards
 
 
 def _source(module: ModuleType) -> Path:

@@ -52,7 +52,9 @@ def message(*rooms: str) -> str:
 def test_every_real_folder_is_found() -> None:
     registry = discover()
     folders = Path(__file__).resolve().parents[1] / "algorithms"
-    assert set(registry.algorithms) >= {p.parent.name for p in folders.glob("[!_]*/__init__.py")} >= {"fp32", "bicubic"}
+    names = {p.parent.name for p in folders.glob("[!_]*/__init__.py")}
+    assert names >= {"fp32", "bicubic"}
+    assert names == {name for name in names for key in registry.algorithms if f"{key}_".startswith(f"{name}_")}
 
 
 def test_a_new_folder_is_all_it_takes(world: Path) -> None:
@@ -63,6 +65,16 @@ def test_a_new_folder_is_all_it_takes(world: Path) -> None:
     assert registry.algorithms["new"].source == world / "alg/new"
 
 
+def test_a_folder_may_hold_variants(world: Path) -> None:
+    cards = (
+        CARD.format("new_2") + "CARDS = (CARD, " + CARD.format("new").splitlines()[1].removeprefix("CARD = ") + ")\n"
+    )
+    write(world, {"alg/__init__.py": "", "alg/new/__init__.py": cards, "trk/__init__.py": ""})
+    found = discover("alg", "trk").algorithms
+    assert set(found) == {"new", "new_2"}
+    assert {item.source for item in found.values()} == {world / "alg/new"}
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -70,9 +82,13 @@ def test_a_new_folder_is_all_it_takes(world: Path) -> None:
         ("\nimport nothing_of_it\n", ["alg/new/__init__.py, line 2", "ModuleNotFoundError", "nothing_of_it"]),
         ("x = 1 / 0\n", ["alg/new/__init__.py, line 1", "ZeroDivisionError"]),
         ("raise SystemExit\n", ["alg/new/__init__.py, line 1", "SystemExit"]),
-        ("x = 1\n", ["alg/new/__init__.py", "has no CARD"]),
+        ("x = 1\n", ["alg/new/__init__.py", "CARD is no bench.nouns.Card"]),
         (CARD.format("../../etc"), ["alg/new/__init__.py, line 2", "'../../etc' is not allowed", "no path"]),
         (CARD.format("old"), ["CARD.key is 'old' but the folder is 'new'"]),
+        (CARD.format("new") + "CARDS = (CARD, 3)\n", ["CARDS is no tuple of bench.nouns.Card"]),
+        (CARD.format("new") + "CARDS = (CARD, CARD)\n", ["'new' is taken twice"]),
+        (CARD.format("newer"), ["CARD.key is 'newer' but the folder is 'new'", "begin the key with 'new_'"]),
+        ("CARDS = ()\n", ["alg/new/__init__.py", "CARDS is no tuple"]),
     ],
 )
 def test_a_wrong_card(world: Path, content: str, expected: list[str]) -> None:
