@@ -100,7 +100,8 @@ def _measure(identity: Identity, track: Track, context: Context, stamp: Stamp, l
         record = _record("failed", _reason(error), identity, track, stamp)
         _write_log(log, f"{cell}\n\n{error}\n")
     except (Exception, SystemExit) as error:
-        record = _record("failed", f"{type(error).__name__}: {_reason(error)}", identity, track, stamp)
+        kind = "" if type(error) is RuntimeError else f"{type(error).__name__}: "
+        record = _record("failed", kind + _reason(error), identity, track, stamp)
         _write_log(log, f"{cell}\n\n{traceback.format_exc()}")
     else:
         log.unlink(missing_ok=True)
