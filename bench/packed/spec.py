@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -15,7 +15,8 @@ Skip = Literal["none", "before", "after"]
 class SignInput:
     """bit = 1 (value +1) where ``x >= threshold[c]``, else 0 (value -1); ``flip`` inverts it per channel.
 
-    ``flip`` is needed where a normalisation with negative gain stood before the sign.
+    ``flip`` is needed where a normalisation with negative gain stood before the sign. NaN compares false: bit 0 before
+    ``flip``.
     """
 
     threshold: Tensor
@@ -26,7 +27,10 @@ class SignInput:
 
 @dataclass(frozen=True)
 class UniformInput:
-    """q = rint(clamp((x + shift[c]) / step, low, high)), rounding half to even, float32 arithmetic in this order."""
+    """q = rint(clamp((x + shift[c]) / step, low, high)), rounding half to even, float32 arithmetic in this order.
+
+    NaN has no integer; the kernels take low.
+    """
 
     bits: int
     """2 to 8"""
@@ -105,23 +109,14 @@ class LayerSpec:
         return self.weight_bits == 1 and isinstance(self.input, SignInput)
 
 
-@dataclass(frozen=True)
-class LayerTrace:
-    """What a kernel run hands back to tests."""
-
-    accumulators: Tensor
-    """int32 [bases, N, Ho, Wo, Co]"""
-    kernel: str = ""
-    flags: list[str] = field(default_factory=list)
-
-
 def check_spec(spec: LayerSpec) -> None:
-    """Raise ValueError, naming the field, when a spec is inconsistent (shapes, dtypes, non-finite values)."""
-    co, ci = spec.out_channels, spec.in_channels
+    """Raise ValueError, naming the field, when a spec is inconsistent (shapes, dtypes, ranges, non-finite values)."""
     if spec.weight.dtype != torch.int8 or spec.weight.dim() != 5:
         raise ValueError(
             f"weight: got {spec.weight.dtype} {tuple(spec.weight.shape)}, expected int8 [bases, Co, Ci, kh, kw]"
         )
+    _check_geometry(spec)
+    co, ci = spec.out_channels, spec.in_channels
     if spec.weight_bits == 1 and not bool((spec.weight.abs() == 1).all()):
         raise ValueError("weight: a 1-bit layer holds only -1 and +1")
     per_channel = {
@@ -146,6 +141,21 @@ def check_spec(spec: LayerSpec) -> None:
                 f"input: bits {spec.input.bits}, step {spec.input.step}, range {spec.input.low}..{spec.input.high}: "
                 "expected 2 to 8 bits, step > 0, low <= high"
             )
+        levels = spec.input.high - spec.input.low + 1
+        if levels > 2**spec.input.bits or max(abs(spec.input.low), abs(spec.input.high)) >= 2**spec.input.bits:
+            raise ValueError(f"input: range {spec.input.low}..{spec.input.high} does not fit {spec.input.bits} bits")
+
+
+def _check_geometry(spec: LayerSpec) -> None:
+    if min(spec.weight.shape) < 1:
+        raise ValueError(f"weight: got shape {tuple(spec.weight.shape)}, expected no empty dimension")
+    if not 1 <= spec.weight_bits <= 8:
+        raise ValueError(f"weight_bits: got {spec.weight_bits}, expected 1 to 8")
+    if spec.stride < 1 or spec.dilation < 1 or len(spec.padding) != 2 or min(spec.padding) < 0:
+        raise ValueError(
+            f"got stride {spec.stride}, dilation {spec.dilation}, padding {spec.padding}: "
+            "expected at least 1, at least 1, and two numbers of at least 0"
+        )
 
 
 def _check_float(name: str, value: Tensor | None, shape: tuple[int, ...], finite: bool = True) -> None:

@@ -1,0 +1,42 @@
+"""Access to the native kernels and the choice among them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from types import ModuleType
+
+from bench.nouns import UserError
+
+KERNEL_VARIABLE = "BISRBENCH_KERNEL"
+"""Environment variable that forces a kernel by name; unset or empty takes the fastest one."""
+
+_MODULE = "bench.packed._native"
+
+
+def native() -> ModuleType:
+    """The compiled module. Raises UserError, naming the command that builds it, when it is missing or unusable."""
+    advice = "run `pip install -e .` in the repository with this Python"
+    if importlib.util.find_spec(_MODULE) is None:
+        raise UserError(f"native kernels not built: found no module {_MODULE} for this Python; {advice}")
+    try:
+        return importlib.import_module(_MODULE)
+    except ImportError as error:
+        raise UserError(f"native kernels do not load ({error}); {advice}") from error
+
+
+def supported_kernels() -> list[str]:
+    """Names of the kernels that this processor can run, fastest first."""
+    return native().supported_kernels()
+
+
+def selected_kernel() -> str:
+    """Name of the kernel in force: the one that `KERNEL_VARIABLE` names, else the fastest supported.
+
+    Raises UserError when the variable names a kernel that is unknown or that this processor cannot run.
+    """
+    try:
+        return native().select_kernel(os.environ.get(KERNEL_VARIABLE, ""))
+    except ValueError as error:
+        raise UserError(f"{KERNEL_VARIABLE}: {error}; or unset the variable") from error
