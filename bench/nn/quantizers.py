@@ -98,6 +98,17 @@ class ChannelScaledSign(WeightQuantizer):
         return scale_values(sign(weight, self.estimator), channel_mean(weight))
 
 
+class LayerScaledSign(WeightQuantizer):
+    """alpha * sign(W), alpha = mean |W| of the whole layer; gradient as in `ChannelScaledSign` (DoReFa, 1 bit)."""
+
+    def __init__(self, estimator: Estimator = clip):
+        super().__init__()
+        self.estimator = estimator
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return scale_values(sign(weight, self.estimator), weight.detach().abs().mean())
+
+
 class TwoBaseSign(WeightQuantizer):
     """FRB's second-order residual binarization: alpha1 * sign(W) + alpha2 * sign(R), R = W - alpha1 * sign(W).
 
