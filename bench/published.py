@@ -45,7 +45,7 @@ class Published(_Row):
     method: str = Field(min_length=1)
     """As printed."""
     algo: str = Field(pattern=KEY)
-    """Key of our algorithm; empty when it is none of ours."""
+    """Key of our algorithm, with a ``+`` behind it where the row is self-ensembled; empty when it is none of ours."""
     network: str
     """Backbone as printed; papers use one name for different networks."""
     backbone: str = Field(pattern=KEY)
@@ -118,7 +118,11 @@ def sources(folder: Path = FOLDER) -> dict[str, Source]:
 def matching(
     rows: Iterable[Published], algo: str, backbone: str, scale: int, dataset: str, bits: tuple[int, int]
 ) -> list[Published]:
-    """Published values of the same method, network layout, scale, data set and bits (W, A), preferred source first."""
+    """Published values of the same method, network layout, scale, data set and bits (W, A), preferred source first.
+
+    A data set that ends in ``+`` asks for the method with self-ensemble.
+    """
+    algo, dataset = (f"{algo}+", dataset[:-1]) if dataset.endswith("+") else (algo, dataset)
     found = [
         row
         for row in rows

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench import published
+from bench.backbones import BACKBONES
+from bench.discover import discover
 from bench.nouns import UserError
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "facts"
@@ -69,14 +71,21 @@ def test_matching_prefers_papers_and_leaves_out_what_is_no_value(rows: list[publ
     frb = published.matching(rows, "frb", "srresnet", 2, "set5", (1, 1))
     assert [r.paper for r in frb] == ["frb_paper", "frb_slides"]
     assert published.matching(rows, "bicubic", "none", 4, "set5", (32, 32))[0].psnr_db == 28.42
-    assert published.matching(rows, "pams", "edsr", 2, "set5", (1, 1)) == []
-    assert [r.psnr_db for r in published.matching(rows, "pams", "edsr", 2, "set5", (8, 8))] == [37.946]
-    assert published.matching(rows, "pams", "edsr", 2, "set5", (4, 4))[0].psnr_db == 37.665
+    assert published.matching(rows, "pams_4", "edsr", 2, "set5", (1, 1)) == []
+    assert [r.psnr_db for r in published.matching(rows, "pams_8", "edsr", 2, "set5", (8, 8))] == [37.946]
+    assert published.matching(rows, "pams_4", "edsr", 2, "set5", (4, 4))[0].psnr_db == 37.665
+    assert published.matching(rows, "frb", "srresnet", 2, "set5+", (1, 1))[0].psnr_db == 37.85
     suspects = [r for r in rows if r.kind == "suspect"]
     assert len(suspects) == 8
     for row in suspects:
         bits = (row.bits_w, row.bits_a)
         assert row not in published.matching(rows, row.algo, row.backbone, row.scale, row.dataset, bits)
+
+
+def test_every_key_is_one_of_ours(rows: list[published.Published]) -> None:
+    known = set(discover().algorithms)
+    assert {row.algo.removesuffix("+") for row in rows} <= known | {""}
+    assert {row.backbone for row in rows} <= set(BACKBONES) | {"", "none"}
 
 
 @pytest.mark.parametrize(
