@@ -1,0 +1,89 @@
+"""From records to tables and pages. Needs no torch and changes no number."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.nouns import Card, UserError
+from bench.record import Record
+from bench.scoring import ScoringRule
+from bench.store import load
+from reports.board import boards
+from reports.console import console_text, markdown_text
+from reports.html import page
+from reports.known import known as everything_known
+from reports.latex import latex_document
+from reports.tables import track_table, tracks_in
+
+FILES = {"html": "index.html", "latex": "tables.tex", "md": "tables.md"}
+"""Format -> name of the file it makes."""
+
+
+def console(records: Sequence[Record], track: str, cards: Mapping[str, Card] | None = None) -> str:
+    """The table of one track as text for a terminal. ``cards`` adds methods that are not installed."""
+    return console_text(track_table(records, track, everything_known(cards)))
+
+
+def build(
+    store_dirs: Sequence[Path], out: Path, formats: Sequence[str], cards: Mapping[str, Card] | None = None
+) -> list[Path]:
+    """Make pages from all records of the stores; where two stores hold the same cell and seed, the later store counts.
+
+    Args:
+        store_dirs: Folders of records.
+        out: Folder for the pages; made if need be.
+        formats: Some of ``html``, ``latex``, ``md``.
+        cards: Further methods, beside those installed.
+
+    Returns:
+        The files written, in the order of ``formats``.
+
+    Raises:
+        UserError: an unknown format, no records, or a folder that cannot be written.
+    """
+    for name in formats:
+        if name not in FILES:
+            raise UserError(f"unknown report format {name!r}. Known: {', '.join(FILES)}.")
+    loaded = load(store_dirs)
+    records = latest(loaded.records)
+    if not records:
+        raise UserError(f"no records in {', '.join(map(str, store_dirs))}. Run a track first, or name another --store.")
+    known = everything_known(cards)
+    rule = ScoringRule()
+    scored = boards(records, rule, known)
+    tables = [track_table(records, track, known) for track in tracks_in(records)]
+    problems = [str(problem) for problem in loaded.problems]
+    texts = {
+        "html": lambda: page(records, tables, scored, rule, known, problems),
+        "latex": lambda: latex_document([scored[0].table, *tables]),
+        "md": lambda: "\n".join(markdown_text(table) for table in (scored[0].table, *tables)),
+    }
+    return [_write(out / FILES[name], texts[name]()) for name in formats]
+
+
+def latest(records: Sequence[Record]) -> list[Record]:
+    """One record for each cell, seed and machine: the last of those given. In a fixed order."""
+    chosen = {
+        (record.cell, record.provenance.seed, record.provenance.machine.id if record.machine_bound else ""): record
+        for record in records
+    }
+    return [chosen[key] for key in sorted(chosen)]
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a file whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(handle, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror or error}). Free the folder or choose another with --out."
+        ) from None
+    return path

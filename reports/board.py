@@ -1,0 +1,137 @@
+"""The leaderboard: scores for several selections of records, as neutral tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.record import Record
+from bench.scoring import PARTS, Part, ScoreRow, ScoreTable, ScoringRule, score
+from reports.known import Known, backbone_title
+from reports.table import Column, Entry, Row, Table, marked
+from reports.tables import BITS, METHOD
+from reports.text import clean
+
+RANK = Column("rank", "Rank", "Place by overall score; references and incomplete methods have none", digits=0)
+OVERALL = Column("overall", "Overall", "Weighted mean of the parts, times 100", better="higher", digits=1)
+BESIDE = (
+    Column(
+        "task_psnr", "OM task, PSNR", "BiBench's own form: ratios of PSNR instead of gains over bicubic",
+        better="higher", digits=3, shown=False,
+    ),
+    Column("task_ssim", "OM task, SSIM", "Gain share in SSIM", better="higher", digits=3, shown=False),
+    Column("arch_psnr", "OM arch, PSNR", "BiBench's own form", better="higher", digits=3, shown=False),
+    Column(
+        "robust_uncapped", "OM robust, uncapped", "BiBench's own form: absolute losses, ratios not capped",
+        better="higher", digits=2, shown=False,
+    ),
+)  # fmt: skip
+CHALLENGE = Column(
+    "challenge", "ESR score", "Score of the NTIRE 2025 efficient-SR challenge: run time, operations and parameters of "
+    "methods near full precision's PSNR; full precision itself gets 7.39", better="lower",
+)  # fmt: skip
+INTERVAL = Column(
+    "interval", "Rank range", "Best to worst rank when a part is left out or the weights are drawn at random (90 %)",
+    text=True,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A selection of records that is scored by itself."""
+
+    key: str
+    title: str
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The scores of one scope, and the same as a neutral table."""
+
+    scope: Scope
+    scores: ScoreTable
+    table: Table
+
+
+def boards(records: Sequence[Record], rule: ScoringRule, known: Known) -> list[Board]:
+    """One board a scope; the first covers everything."""
+    made = []
+    for scope in scopes(records):
+        scores = score(scope.records, rule)
+        made.append(Board(scope, scores, score_table(scope, scores, known)))
+    return made
+
+
+def scopes(records: Sequence[Record]) -> list[Scope]:
+    """All records; then by backbone, by scale and by both where there are several. Timings of machines never mix."""
+    backbones: list[str | None] = [*sorted({r.cell.backbone for r in records} - {"none"})]
+    scales: list[int | None] = [*sorted({r.cell.scale for r in records})]
+    backbones = [None, *(backbones if len(backbones) > 1 else [])]
+    scales = [None, *(scales if len(scales) > 1 else [])]
+    machines: list[str | None] = [*sorted({r.provenance.machine.id for r in records if r.machine_bound})]
+    machines = machines if len(machines) > 1 else [None]
+    return [
+        _scope(records, backbone, scale, machine) for machine in machines for backbone in backbones for scale in scales
+    ]
+
+
+def _scope(records: Sequence[Record], backbone: str | None, scale: int | None, machine: str | None) -> Scope:
+    chosen = tuple(
+        record
+        for record in records
+        if (backbone is None or record.cell.backbone in (backbone, "none"))
+        and (scale is None or record.cell.scale == scale)
+        and (machine is None or not record.machine_bound or record.provenance.machine.id == machine)
+    )
+    network = [backbone_title(backbone) if backbone else "", f"\N{MULTIPLICATION SIGN}{scale}" if scale else ""]
+    title = " ".join(filter(None, network)) or "Everything"
+    key = ".".join(filter(None, [backbone or "", f"x{scale}" if scale else ""])) or "all"
+    return Scope(f"{key}@{machine}" if machine else key, f"{title} on {machine}" if machine else title, chosen)
+
+
+def score_table(scope: Scope, scores: ScoreTable, known: Known) -> Table:
+    """Scores as a neutral table: rank, overall, the six parts, the challenge score and the rank range."""
+    columns = [RANK, METHOD, BITS, OVERALL, *(_part_column(part.key) for part in PARTS), *BESIDE, CHALLENGE, INTERVAL]
+    rows = marked([_row(row, scores, known) for row in scores.rows], columns, lambda row: None)
+    notes = (_weights_note(scores), *scores.rule.sentences())
+    return Table("_score", f"Leaderboard: {scope.title}", tuple(columns), tuple(rows), notes=notes)
+
+
+def _part_column(key: str) -> Column:
+    part = next(part for part in PARTS if part.key == key)
+    unit = "x" if part.scale == "ratio" else ""
+    return Column(key, part.title, part.help, unit, "higher", 2 if part.scale == "ratio" else 3)
+
+
+def _row(row: ScoreRow, scores: ScoreTable, known: Known) -> Row:
+    interval = scores.stability.ranks.get(row.algo) if scores.stability else None
+    entries = {
+        "rank": Entry(None if row.rank is None else float(row.rank), note="" if row.rank else "not ranked"),
+        "method": Entry(known.method(row.algo)),
+        "bits": Entry(known.bits(row.algo) or None),
+        "overall": Entry(row.overall, note=clean(row.overall_reason, 500)),
+        "challenge": _entry(row.challenge),
+        "interval": Entry(_range(*interval) if interval else None, note="" if interval else "not ranked"),
+        **{key: _entry(part) for key, part in row.parts.items()},
+    }
+    return Row(
+        id=row.algo, algo=row.algo, backbone="", scale=0, entries=entries, bits=known.bits(row.algo),
+        family=known.family(row.algo), reference=row.reference or known.reference(row.algo),
+    )  # fmt: skip
+
+
+def _entry(part: Part) -> Entry:
+    return Entry(part.value, note=clean(part.reason, 300), spread=part.sd)
+
+
+def _range(best: int, worst: int) -> str:
+    return str(best) if best == worst else f"{best}\N{EN DASH}{worst}"
+
+
+def _weights_note(scores: ScoreTable) -> str:
+    titles = {part.key: part.title for part in PARTS}
+    carried = [f"{titles[key]} {weight:g}" for key, weight in scores.weights.items() if weight > 0]
+    silent = [titles[key] for key, weight in scores.weights.items() if weight == 0]
+    text = f"Weights: {', '.join(carried) or 'none'}."
+    return text + (f" Without weight here: {', '.join(silent)}." if silent else "")

@@ -1,0 +1,116 @@
+"""The page: one self-contained file that opens from disk, without network and without a server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bench.record import Record
+from bench.scoring import ScoringRule
+from reports.board import Board
+from reports.known import Known
+from reports.payload import page_data
+from reports.plots import Figure, figures, rank_figure
+from reports.table import Table
+from reports.text import clean, safe_url
+
+TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("page.css", "table.css", "drawer.css")
+SCRIPTS = ("core.js", "table.js", "board.js", "drawer.js", "download.js", "main.js")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One tab of the page."""
+
+    key: str
+    """A track, or a name with a leading underscore, which no track can have."""
+    title: str
+    template: str = "table.html.j2"
+    about: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def page(
+    records: Sequence[Record], tables: Sequence[Table], boards: Sequence[Board], rule: ScoringRule, known: Known,
+    problems: Sequence[str] = (),
+) -> str:
+    """The whole page. The same records give the same bytes."""
+    style = Markup("\n".join(_source(name) for name in STYLES))
+    script = Markup("\n".join(_source(name) for name in SCRIPTS))
+    charts = figures(records, known)
+    ranks = [(board.scope.key, found) for board in boards if (found := rank_figure(board, known)) is not None]
+    values: dict[str, Any] = {
+        "style": style,
+        "script": script,
+        "policy": _policy(style, script),
+        "facts": _facts(records, known),
+        "panels": _panels(tables, bool(boards), charts),
+        "boards": boards,
+        "figures": [_safe(figure) for figure in charts],
+        "ranks": [(key, _safe(figure)) for key, figure in ranks],
+        "rule": rule.sentences(),
+        "sources": [{**source.model_dump(), "url": safe_url(source.url)} for source in known.sources.values()],
+        "problems": [clean(problem) for problem in (*known.problems, *problems)],
+        "data": page_data(records, tables, boards, known),
+    }
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
+    return environment.get_template("page.html.j2").render(values)
+
+
+def _source(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Content security policy: this page's own script and style and nothing else; no network, no forms."""
+
+    def digest(text: str) -> str:
+        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest(script)}'; style-src 'sha256-{digest(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _safe(figure: Figure) -> dict[str, Any]:
+    """A figure for the template. Its SVG was made with every text escaped (`reports.svg`)."""
+    return {**vars(figure), "picture": Markup(figure.picture)}
+
+
+def _panels(tables: Sequence[Table], scored: bool, charts: Sequence[Figure]) -> list[Panel]:
+    panels = [Panel("_score", "Leaderboard", "board.html.j2")] if scored else []
+    panels += [Panel(table.key, table.title, about=table.about, notes=table.notes) for table in tables]
+    panels += [Panel("_plots", "Plots", "plots.html.j2")] if charts else []
+    return [*panels, Panel("_about", "About", "about.html.j2")]
+
+
+def _facts(records: Sequence[Record], known: Known) -> list[str]:
+    """What the page covers, in a few words each."""
+    cells = [record.cell for record in records]
+    methods = {cell.algo for cell in cells}
+    scales = " ".join(f"\N{MULTIPLICATION SIGN}{scale}" for scale in sorted({cell.scale for cell in cells}))
+    latest = max((record.provenance.utc for record in records), default="")[:10]
+    machines = sorted({record.provenance.machine.cpu for record in records if record.machine_bound})
+    return [
+        f"{len(methods)} methods",
+        scales,
+        f"{len(cells)} records",
+        *(clean(machine, 60) for machine in machines[:2]),
+        f"latest {latest}",
+    ]

@@ -1,0 +1,70 @@
+"""How each track's records become a table: which metrics, in which order, joined with what. Data, no drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A track without a layout shows all its metrics in the order of its records."""
+
+    order: tuple[str, ...] = ()
+    """Metrics shown at first, in this order; empty: all. The others wait in the column chooser."""
+    spread: Mapping[str, str] = field(default_factory=dict)
+    """Metric -> the metric printed behind it in parentheses."""
+    change: Mapping[str, str] = field(default_factory=dict)
+    """Metric -> the same quantity in full precision, for the reduction in percent."""
+    gate: str = ""
+    """Without this metric no ``gated`` number of the record is shown."""
+    gated: tuple[str, ...] = ()
+    gate_reason: str = ""
+    pivot: bool = False
+    """True: one row a network, a group of columns for each case. False: one row a record."""
+    joined: tuple[str, ...] = ()
+    """Metrics of the comp track to put before the track's own."""
+    main: str = ""
+    """Metric that orders the rows; empty: the first shown."""
+    unranked: tuple[str, ...] = ()
+    """Metrics with a direction that are no contest: never marked best."""
+    kernels: bool = False
+    """True: a column with the native kernels that ran."""
+
+
+PARTS_MS = ("head_ms", "body_ms", "upsampler_ms", "tail_ms")
+
+LAYOUTS: dict[str, Layout] = {
+    "accuracy": Layout(
+        order=("psnr_y", "ssim_y"),
+        pivot=True,
+        joined=("params_k", "ops_g"),
+        main="psnr_y",
+    ),
+    "comp": Layout(
+        order=("params_k", "ops_g", "compression", "speedup_theory", "params_k_paper", "ops_g_paper"),
+        change={
+            "params_k": "fp_params_k",
+            "ops_g": "fp_ops_g",
+        },
+        main="ops_g",
+    ),
+    "infer": Layout(
+        order=("latency_ms", "speedup", "speedup_theory", "file_bytes", "parity_max_abs", "peak_memory_mb"),
+        spread={"latency_ms": "latency_iqr_ms"},
+        gate="parity_max_abs",
+        gated=(
+            "latency_ms", "latency_iqr_ms", "latency_ci_low_ms", "latency_ci_high_ms", "latency_p99_ms", "speedup",
+            *PARTS_MS,
+        ),
+        gate_reason="no parity check against the trained network in this run, so no number",
+        main="latency_ms",
+        unranked=("parity_max_abs", "parity_psnr_db", *PARTS_MS),
+        kernels=True,
+    ),
+}  # fmt: skip
+
+TRACK_ORDER = ("accuracy", "robust", "comp", "infer", "train")
+"""Order of the tables on a page; other tracks follow by name."""
+
+GENERIC = Layout()

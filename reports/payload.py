@@ -1,0 +1,189 @@
+"""What the page's program reads: tables, scores, methods and provenance as compact JSON."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bench.record import Record, canonical
+from bench.scoring import PARTS
+from reports.board import Board
+from reports.command import command
+from reports.known import Known, backbone_title
+from reports.table import Column, Entry, Row, Table
+from reports.text import LATEX, clean, fixed, safe_url
+
+MOST_SAMPLES = 8000
+"""More numbers than these stay in the record files, so that a page stays small."""
+SERIES = 2
+"""Series of samples shown for a record."""
+
+
+class Pool:
+    """Values that many records share, kept once; records hold their places."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._places: dict[str, int] = {}
+
+    def place(self, value: Any) -> int:
+        key = canonical(value)
+        if key not in self._places:
+            self._places[key] = len(self.values)
+            self.values.append(value)
+        return self._places[key]
+
+
+def page_data(records: Sequence[Record], tables: Sequence[Table], boards: Sequence[Board], known: Known) -> dict:
+    """Everything that the page shows besides words and charts. Untrusted text has been cleaned, not escaped."""
+    facts, commands = Pool(), Pool()
+    numbers = sum(len(series) for record in records for series in _series(record).values())
+    keep = numbers <= MOST_SAMPLES
+    return {
+        "methods": {algo: _method(algo, known) for algo in sorted({record.cell.algo for record in records})},
+        "backbones": {name: backbone_title(name) for name in sorted({record.cell.backbone for record in records})},
+        "tables": [_table(table) for table in tables],
+        "boards": [_board(board) for board in boards],
+        "parts": [{"key": part.key, "title": part.title, "help": part.help} for part in PARTS],
+        "weights": dict(boards[0].scores.rule.weights) if boards else {},
+        "presets": {name: dict(w) for name, w in boards[0].scores.rule.weight_presets.items()} if boards else {},
+        "records": [_record(record, known, facts, commands, keep) for record in records],
+        "facts": facts.values,
+        "commands": commands.values,
+        "sources": {key: [clean(source.citation), safe_url(source.url)] for key, source in known.sources.items()},
+        "latex": LATEX,
+        "samplesLeftOut": not keep,
+    }
+
+
+def _method(algo: str, known: Known) -> dict[str, Any]:
+    card = known.cards.get(algo)
+    named = {"name": known.method(algo), "family": known.family(algo), "bits": known.bits(algo)}
+    if card is None:
+        return {**named, "facts": []}
+    deploy = "; ".join(f"{runtime}: {reason or 'yes'}" for runtime, reason in card.deploy.items())
+    facts = {
+        "Bases": str(card.bases) if card.bases > 1 else "",
+        "Paper": clean(card.paper, 300),
+        "Formula": clean(card.formula, 300),
+        "Source of the facts": clean(card.provenance, 600),
+        "Deployable": clean(deploy, 300),
+    }
+    return {**named, "year": card.year, "url": safe_url(card.url), "facts": [[k, v] for k, v in facts.items() if v]}
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "key": table.key,
+        "columns": [_column(column) for column in table.columns],
+        "rows": [_row(row, table.columns) for row in table.rows],
+    }
+
+
+def _board(board: Board) -> dict[str, Any]:
+    return {
+        "scope": board.scope.key,
+        "title": board.scope.title,
+        **_table(board.table),
+        "weights": dict(board.scores.weights),
+        "scaled": {row.algo: {key: round(value, 12) for key, value in row.scaled.items()} for row in board.scores.rows},
+        "unranked": [row.algo for row in board.scores.rows if row.reference],
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    facts = {
+        "key": column.key, "title": column.title, "help": column.help, "unit": column.unit, "group": column.group,
+        "better": "" if column.better == "neither" else column.better, "digits": column.digits, "text": column.text,
+        "hidden": not column.shown,
+    }  # fmt: skip
+    return {key: value for key, value in facts.items() if value not in ("", False)}
+
+
+def _row(row: Row, columns: Iterable[Column]) -> dict[str, Any]:
+    facts = {
+        "id": row.id, "m": row.algo, "b": row.backbone, "s": row.scale, "c": row.case, "f": list(row.flags),
+        "r": list(row.records), "ref": row.reference,
+        "e": [_entry(row.entries.get(column.key, Entry()), column) for column in columns],
+    }  # fmt: skip
+    return {key: value for key, value in facts.items() if value not in ("", 0, [], False)}
+
+
+def _entry(entry: Entry, column: Column) -> Any:
+    value = number(entry.value, column.digits) if isinstance(entry.value, float) else entry.value
+    facts: dict[str, Any] = {"v": value}
+    if entry.note:
+        facts["n"] = entry.note
+    if entry.spread is not None:
+        facts["s"] = number(entry.spread, column.digits)
+    if entry.change is not None:
+        facts["d"] = number(entry.change, 1)
+    if entry.mark:
+        facts["k"] = entry.mark
+    if entry.quotes:
+        facts["p"] = [[quote.value, quote.source, clean(quote.where, 120)] for quote in entry.quotes]
+    return value if len(facts) == 1 else facts
+
+
+def number(value: float, digits: int) -> float:
+    """The value with a few digits more than are printed, so that it still prints as the full value does."""
+    if digits >= 6:
+        return float(f"{value:.4g}") if fixed(float(f"{value:.4g}"), digits) == fixed(value, digits) else value
+    for more in (2, 4, 8):
+        short = round(value, digits + more)
+        if fixed(short, digits) == fixed(value, digits):
+            return short
+    return value
+
+
+def _record(record: Record, known: Known, facts: Pool, commands: Pool, samples: bool) -> dict[str, Any]:
+    made = command(record, known.cards.get(record.cell.algo))
+    kept = {
+        "c": record.cell.case,
+        "why": "" if record.status == "ok" else clean(f"{record.status}: {record.reason}", 1000),
+        "p": [facts.place([name, value]) for name, value in provenance(record).items()],
+        "k": [[clean(name, 40), count] for name, count in _kernel_layers(record.kernels).items()],
+        "x": [made.environment, made.algo, made.track, made.backbone, made.scale, commands.place(made.options)],
+        "t": _series(record) if samples else {},
+    }
+    return {key: value for key, value in kept.items() if value not in ("", [], {})}
+
+
+def _kernel_layers(kernels: Mapping[str, str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in kernels.values():
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _series(record: Record) -> dict[str, list[float]]:
+    """The first few series of samples, to four significant digits."""
+    chosen = list(record.samples.items())[:SERIES]
+    return {clean(key, 40): [float(f"{value:.4g}") for value in values] for key, values in chosen if values}
+
+
+def provenance(record: Record) -> dict[str, str]:
+    """Where a record comes from, as lines of name and value. Hashes are cut to sixteen digits."""
+    made, machine = record.provenance, record.provenance.machine
+    state = {True: " with uncommitted changes", False: "", None: ""}[made.dirty]
+    settings = ", ".join(f"{key}={shlex.quote(str(value))}" for key, value in made.settings.items())
+    lines = {
+        "Finished": made.utc,
+        "Commit": f"{(made.commit or 'unknown')[:12]}{state}",
+        "Version": made.version,
+        "Track version": str(made.track_version),
+        "Protocol": made.protocol or "",
+        "Machine": f"{machine.id}: {machine.cpu}, {machine.cores} cores, {machine.arch}, {machine.system}",
+        "Instruction sets": " ".join(made.isa),
+        "Device": f"{made.device}, {made.threads} thread{'s' if made.threads != 1 else ''}",
+        "Seed": str(made.seed),
+        "Settings": settings,
+        "Packages": ", ".join(f"{name} {version}" for name, version in made.packages.items()),
+        "Weights": (made.weights_sha256 or "")[:16],
+        "Data": (made.dataset_sha256 or "")[:16],
+        "Method's code": made.adapter_sha256[:16],
+        "Runtime's code": (made.native_sha256 or "")[:16],
+        "Fingerprint": made.fingerprint[:16],
+    }
+    return {name: clean(value, 400) for name, value in lines.items() if value}

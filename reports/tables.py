@@ -1,0 +1,194 @@
+"""From records to one neutral table a track."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from bench.record import Measured, Record
+from reports.entries import gated, measured_entries, network
+from reports.known import Known, backbone_title
+from reports.layout import GENERIC, LAYOUTS, TRACK_ORDER, Layout
+from reports.table import Column, Entry, Row, Table, marked
+from reports.text import clean
+
+METHOD = Column("method", "Method", "Name of the method", text=True)
+BITS = Column("bits", "Bits", "Bits of weights / activations in the quantized layers", "W/A", text=True)
+BACKBONE = Column("backbone", "Backbone", "The network whose layers the method quantizes", text=True)
+SCALE = Column("scale", "Scale", "Upscaling factor", digits=0)
+CASE = Column("case", "Case", "Data set or setting", text=True)
+KERNEL = Column("kernel", "Kernel", "Native kernels that ran the packed layers", text=True)
+FLAGS = Column("flags", "Flags", "Warnings that travel with the numbers, and why a number is absent", text=True)
+
+DATASETS = {"set5": "Set5", "set14": "Set14", "b100": "B100", "urban100": "Urban100", "manga109": "Manga109"}
+
+Indexed = tuple[int, Record]
+
+
+def tracks_in(records: Iterable[Record]) -> list[str]:
+    """Tracks that the records come from, in the order of their tables."""
+    order = {name: place for place, name in enumerate(TRACK_ORDER)}
+    found = {record.cell.track for record in records}
+    return sorted(found, key=lambda name: (order.get(name, len(order)), name))
+
+
+def track_table(records: Sequence[Record], track: str, known: Known) -> Table:
+    """The table of one track. A cell measured with several seeds shows the mean and, in parentheses, the deviation."""
+    layout = LAYOUTS.get(track, GENERIC)
+    own = [(place, record) for place, record in enumerate(records) if record.cell.track == track]
+    comp = [(place, record) for place, record in enumerate(records) if record.cell.track == "comp"]
+    machines = sorted({record.provenance.machine.id for _, record in own if record.machine_bound})
+    metrics = _metrics(own)
+    rows: list[Row] = []
+    for name, members in _grouped(own, layout, len(machines) > 1).items():
+        rows.append(_row(name, members, comp if layout.joined else [], layout, known))
+    columns = _columns(own, comp, metrics, layout)
+    ordered = sorted(rows, key=lambda row: _order(row, columns, layout))
+    done = marked(ordered, columns, lambda row: (row.backbone, row.scale, row.bits, row.case))
+    about = clean(known.tracks[track][1]) if track in known.tracks else ""
+    return Table(track, known.track(track), tuple(columns), tuple(done), about, tuple(_notes(own, machines)))
+
+
+def _grouped(own: list[Indexed], layout: Layout, by_machine: bool) -> dict[str, list[Indexed]]:
+    groups: dict[str, list[Indexed]] = {}
+    for place, record in own:
+        cell = record.cell
+        name = f"{cell.algo}.{cell.backbone}.x{cell.scale}" if layout.pivot else cell.name
+        if by_machine:
+            name += f"@{record.provenance.machine.id}"
+        groups.setdefault(name, []).append((place, record))
+    return groups
+
+
+def _metrics(own: list[Indexed]) -> dict[str, Measured]:
+    """Metric key -> one example of it, for its title, unit, direction and digits."""
+    found: dict[str, Measured] = {}
+    for _, record in own:
+        for key, measured in record.metrics.items():
+            found.setdefault(key, measured)
+    return found
+
+
+def _cases(own: list[Indexed]) -> list[str]:
+    order = {name: place for place, name in enumerate(DATASETS)}
+    return sorted({record.cell.case for _, record in own}, key=lambda case: (order.get(case, len(order)), case))
+
+
+def _columns(own: list[Indexed], comp: list[Indexed], metrics: Mapping[str, Measured], layout: Layout) -> list[Column]:
+    spreads = set(layout.spread.values())
+    shown = [key for key in layout.order if key in metrics] or [key for key in metrics if key not in spreads]
+    rest = [key for key in metrics if key not in shown]
+    described = _metrics(comp)
+    columns = [METHOD, BITS, BACKBONE, SCALE]
+    columns += [_column(f"comp:{key}", described[key], LAYOUTS["comp"]) for key in layout.joined if key in described]
+    if layout.pivot:
+        for case in _cases(own):
+            title = DATASETS.get(case, case)
+            columns += [_column(f"{case}:{key}", metrics[key], layout, title) for key in shown]
+            columns += [_column(f"{case}:{key}", metrics[key], layout, title, shown=False) for key in rest]
+        return [*columns, FLAGS]
+    cases = _cases(own)
+    columns += [replace(CASE, shown=len(cases) > 1)]
+    columns += [_column(key, metrics[key], layout) for key in shown]
+    columns += [_column(key, metrics[key], layout, shown=False) for key in rest]
+    return [*columns, *([KERNEL] if layout.kernels else []), FLAGS]
+
+
+def _column(key: str, measured: Measured, layout: Layout, group: str = "", shown: bool = True) -> Column:
+    bytes_to_kb = measured.unit == "bytes"
+    metric = key.rpartition(":")[2]
+    title = clean(measured.title, 40) or metric
+    spread = metric in layout.spread
+    return Column(
+        key=key,
+        title=title,
+        help=clean(measured.help) + (" In parentheses: interquartile range." if spread else ""),
+        unit="kB" if bytes_to_kb else clean(measured.unit, 12),
+        better="neither" if metric in layout.unranked else measured.better,
+        digits=0 if bytes_to_kb else measured.digits,
+        group=group,
+        shown=shown,
+    )
+
+
+def _row(name: str, members: list[Indexed], comp: list[Indexed], layout: Layout, known: Known) -> Row:
+    first = members[0][1]
+    cell = first.cell
+    entries = {
+        "method": Entry(known.method(cell.algo)),
+        "bits": Entry(known.bits(cell.algo) or None),
+        "backbone": Entry(backbone_title(cell.backbone)),
+        "scale": Entry(float(cell.scale)),
+        "case": Entry(DATASETS.get(cell.case, cell.case) + (f" @{name.partition('@')[2]}" if "@" in name else "")),
+    }
+    same = [(i, r) for i, r in comp if (r.cell.algo, r.cell.backbone, r.cell.scale) == network(first)]
+    if same:
+        costs = measured_entries([record for _, record in same], LAYOUTS["comp"], known)
+        entries |= {f"comp:{key}": costs[key] for key in layout.joined if key in costs}
+    by_case: dict[str, list[Record]] = {}
+    for _, record in members:
+        by_case.setdefault(record.cell.case, []).append(record)
+    for case, records in by_case.items():
+        prefix = f"{case}:" if layout.pivot else ""
+        found = measured_entries(records, layout, known)
+        entries |= {prefix + key: entry for key, entry in found.items()}
+    flags = tuple(clean(flag, 60) for flag in dict.fromkeys(flag for _, r in members for flag in r.flags))
+    reasons = _reasons([record for _, record in members], layout)
+    if layout.kernels:
+        entries["kernel"] = Entry(kernels_text(first.kernels) or None)
+    entries["flags"] = Entry("; ".join([*flags, *reasons]) or "")
+    return Row(
+        id=name,
+        algo=cell.algo,
+        backbone=cell.backbone,
+        scale=cell.scale,
+        entries=entries,
+        case="" if layout.pivot else cell.case,
+        bits=known.bits(cell.algo),
+        family=known.family(cell.algo),
+        reference=known.reference(cell.algo),
+        flags=flags,
+        records=tuple(place for place, _ in [*members, *same]),
+    )
+
+
+def _reasons(records: list[Record], layout: Layout) -> list[str]:
+    several = layout.pivot and len({record.cell.case for record in records}) > 1
+    told = {}
+    for record in records:
+        reason = record.reason or (layout.gate_reason if gated(record, layout) else "")
+        if reason:
+            words = f"{record.status}: {reason}" if record.reason else reason
+            told.setdefault(clean(words, 300), []).append(DATASETS.get(record.cell.case, record.cell.case))
+    return [f"{words} ({', '.join(cases)})" if several else words for words, cases in told.items()]
+
+
+def kernels_text(kernels: Mapping[str, str]) -> str:
+    """Which native kernels ran how many layers: ``avx2`` or ``avx2 30, portable 2``."""
+    counts = Counter(clean(re.sub(r"[^\w.+-]", " ", name), 30) for name in kernels.values())
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common())
+
+
+def _order(row: Row, columns: Sequence[Column], layout: Layout) -> tuple:
+    """Network by network; references first, then the main metric with the best first, then what has no number."""
+    ranked = [column for column in columns if not column.text and column.better != "neither"]
+    main = next((column for column in ranked if column.key.rpartition(":")[2] == (layout.main or column.key)), None)
+    value = row.entries.get(main.key, Entry()).value if main else None
+    number = value if isinstance(value, float) else None
+    sign = -1 if main is not None and main.better == "higher" else 1
+    network = (row.scale, row.backbone if row.backbone != "none" else "")
+    return (row.scale, not row.reference, network, number is None, sign * (number or 0.0), row.id)
+
+
+def _notes(own: list[Indexed], machines: list[str]) -> list[str]:
+    """The protocol and the machine under which the table's numbers hold."""
+    protocols = sorted({record.provenance.protocol for _, record in own if record.provenance.protocol})
+    notes = [f"Protocol {clean(', '.join(protocols))}."] if protocols else []
+    for machine in machines:
+        example = next(r.provenance.machine for _, r in own if r.provenance.machine.id == machine)
+        notes.append(clean(f"Machine {machine}: {example.cpu}, {example.cores} cores, {example.system}."))
+    return notes

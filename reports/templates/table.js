@@ -1,0 +1,169 @@
+// One view a table: built once, then rows are moved, hidden and shown.
+function makeView(table, host) {
+  const view = { table, host, rows: [], heads: new Map(), cells: new Map(), body: el("tbody") };
+  const shell = el("table", { class: "grid-table" + (table.ranked ? " ranked" : "") },
+    el("caption", { class: "sr" }, host.getAttribute("aria-label") || table.key));
+  shell.append(head(view), view.body);
+  table.rows.forEach((row, place) => view.rows.push(line(view, row, place)));
+  view.body.append(...view.rows.map((item) => item.node));
+  view.empty = el("p", { class: "empty", hidden: true }, "Nothing matches. Clear the search or a filter.");
+  host.replaceChildren(shell, view.empty);
+  return view;
+}
+
+function head(view) {
+  const { columns } = view.table;
+  const group = el("tr", { class: "groups" });
+  const names = el("tr");
+  view.groups = [];
+  columns.forEach((column, place) => {
+    if (place === 0 || column.group !== columns[place - 1].group) {
+      const cell = el("th", column.group ? { class: "g", scope: "colgroup" } : {}, column.group || "");
+      view.groups.push({ cell: column.group ? cell : el("td"), first: place, count: 0, column });
+    }
+    view.groups[view.groups.length - 1].count += 1;
+    const button = el("button", { type: "button", "data-tip": help(column), on: { click: () => sortBy(view, column) } },
+      column.title, el("span", { class: "unit" }, column.unit || ""));
+    const cell = el("th", { scope: "col", class: cellClass(column) }, button);
+    view.heads.set(column.key, cell);
+    names.append(cell);
+  });
+  if (columns.some((column) => column.group)) {
+    for (const span of view.groups) group.append(span.cell);
+    return el("thead", {}, group, names);
+  }
+  view.groups = [];
+  return el("thead", {}, names);
+}
+
+function help(column) {
+  const better = { higher: " Higher is better.", lower: " Lower is better." }[column.better] || "";
+  const text = (column.help || "").replace(/([^.])$/, "$1.");
+  return `${fullHeading(column)}${text ? ": " + text : "."}${better}`;
+}
+
+function cellClass(column) {
+  return [column.text ? "t" : "n", column.key === "method" ? "first" : "", column.key === "rank" ? "rank" : "",
+    column.key === "flags" ? "flags" : ""].filter(Boolean).join(" ");
+}
+
+function line(view, row, place) {
+  const cells = view.table.columns.map((column, index) => {
+    const cell = el(column.key === "method" ? "th" : "td",
+      { class: cellClass(column), scope: column.key === "method" ? "row" : null });
+    fill(cell, entryOf(row, index), column, view, row);
+    return cell;
+  });
+  const words = [row.m, method(row.m).name, ...(row.f || []),
+    ...view.table.columns.map((column, index) => (column.text ? entryOf(row, index).v : "") || "")];
+  return { row, place, node: el("tr", { class: row.ref ? "ref" : "" }, ...cells), cells, words: words.join(" ").toLowerCase() };
+}
+
+function fill(cell, entry, column, view, row) {
+  if (column.key === "method") {
+    cell.replaceChildren(el("span", { class: "fam " + familyClass(method(row.m).family), "aria-hidden": "true" }),
+      el("button", { type: "button", class: "open", "aria-haspopup": "dialog", on: { click: () => openRow(view, row) } },
+        el("bdi", {}, entry.v || row.m)));
+    return;
+  }
+  if (column.key === "flags") {
+    const rest = (entry.v || "").split("; ").filter((word) => word && !(row.f || []).includes(word)).join("; ");
+    cell.replaceChildren(...(row.f || []).map((flag) => el("span", { class: "flag" }, flag)), rest);
+    return;
+  }
+  if (entry.v === null || entry.v === undefined) {
+    cell.replaceChildren(el("span", entry.n ? { class: "none", "data-tip": entry.n } : { class: "none" }, DASH));
+    return;
+  }
+  if (column.text) { cell.replaceChildren(el("bdi", {}, entry.v)); return; }
+  const mark = entry.k ? el("span", { class: "sr" }, entry.k === "best" ? " best" : " second best") : null;
+  const parts = [el("span", { class: entry.k || "" }, fixed(entry.v, column.digits ?? 0)), mark];
+  if (entry.s !== undefined) parts.push(el("span", { class: "aside" }, `(${fixed(entry.s, column.digits ?? 0)})`));
+  if (entry.d !== undefined) parts.push(el("span", { class: "aside" }, changeText(entry.d)));
+  if (entry.p && entry.p.length) parts.push(quote(entry, column));
+  cell.replaceChildren(...parts.filter(Boolean));
+}
+
+function quote(entry, column) {
+  const [value, source, where] = entry.p[0];
+  const cited = (DATA.sources[source] || [source])[0];
+  return el("span", { class: "pub", "data-tip": `Published, not scored: ${cited}, ${where}. Difference: measured minus published.` },
+    `${fixed(value, column.digits ?? 0)} ${signed(entry.v - value, column.digits ?? 0)}`);
+}
+
+function signed(value, digits) {
+  const text = fixed(value, digits);
+  return text.startsWith("-") ? "\u2212" + text.slice(1) : "+" + text;
+}
+
+// ---- sorting, filtering, columns ----------------------------------------------------------------------------------
+function sortBy(view, column) {
+  const first = column.better === "higher" ? "desc" : "asc";
+  const other = first === "asc" ? "desc" : "asc";
+  const now = state.sort[view.table.key];
+  if (!now || now[0] !== column.key) state.sort[view.table.key] = [column.key, first];
+  else if (now[1] === first) state.sort[view.table.key] = [column.key, other];
+  else delete state.sort[view.table.key];
+  update();
+}
+
+function ordered(view) {
+  const [key, way] = state.sort[view.table.key] || [];
+  const index = view.table.columns.findIndex((column) => column.key === key);
+  const rows = [...view.rows].sort((a, b) => a.place - b.place);
+  if (index < 0) return rows;
+  const sign = way === "desc" ? -1 : 1;
+  const value = (item) => entryOf(item.row, index).v;
+  const none = (v) => v === null || v === undefined || v === "";
+  return rows.sort((a, b) => {
+    const [x, y] = [value(a), value(b)];
+    if (none(x) || none(y)) return none(x) - none(y);
+    return sign * (typeof x === "string" ? x.localeCompare(y, "en", { numeric: true }) : x - y);
+  });
+}
+
+function shownColumn(view, column) {
+  const chosen = (state.columns[view.table.key] || {})[column.key];
+  return chosen === undefined ? !column.hidden : chosen;
+}
+
+function matches(item, board) {
+  const { row, words } = item;
+  const facts = { scale: String(row.s || ""), backbone: row.b || "", bits: method(row.m).bits, family: method(row.m).family };
+  for (const name of FACETS) {
+    if (board && (name === "scale" || name === "backbone")) continue;
+    if (name === "backbone" && facts.backbone === "none") continue;
+    if (state.facets[name].size && !state.facets[name].has(facts[name])) return false;
+  }
+  return state.q.toLowerCase().split(/\s+/).every((word) => words.includes(word));
+}
+
+function updateView(view) {
+  const { columns } = view.table;
+  const shown = columns.map((column) => shownColumn(view, column));
+  const [key, way] = state.sort[view.table.key] || [];
+  columns.forEach((column, index) => {
+    const cell = view.heads.get(column.key);
+    cell.hidden = !shown[index];
+    if (column.key === key) cell.setAttribute("aria-sort", way === "asc" ? "ascending" : "descending");
+    else cell.removeAttribute("aria-sort");
+  });
+  for (const span of view.groups) {
+    const count = shown.slice(span.first, span.first + span.count).filter(Boolean).length;
+    span.cell.hidden = count === 0;
+    span.cell.colSpan = Math.max(count, 1);
+  }
+  const rows = ordered(view);
+  let before = null;
+  view.visible = 0;
+  for (const item of rows) {
+    item.node.hidden = !matches(item, view.table.ranked);
+    item.cells.forEach((cell, index) => { cell.hidden = !shown[index]; });
+    if (item.node.hidden) continue;
+    view.visible += 1;
+    item.node.classList.toggle("lead", !key && before !== null && before !== item.row.s);
+    before = item.row.s;
+  }
+  view.body.append(...rows.map((item) => item.node));
+  view.empty.hidden = view.visible > 0;
+}
