@@ -1,0 +1,89 @@
+"""CADyQ's choice of bits: per image and layer, from the image's gradients and the features' spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.nn.algorithm import Tag, parts_of, tag
+from bench.nn.quantizers import ActQuantizer, QuantizedInput
+from bench.nn.uniform import straight_through
+from bench.nn.uniform_act import PamsRange
+from bench.nouns import Unsupported
+
+BITS = (4, 6, 8)
+GRAY = (0.299, 0.587, 0.114)
+
+
+class ImageGradients(nn.Module):
+    """Passes the image on and keeps its mean |horizontal| and |vertical| Sobel gradient in ``means``, (N, 2).
+
+    In grey values of [0, 1], times 1000; the kernel's weights add up to 1 on either side (kornia's normalised Sobel).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.image_range, self.means = 1.0, torch.zeros(1, 2)
+
+    @torch.no_grad()
+    def forward(self, image: Tensor) -> Tensor:
+        gray = sum(share * image[:, c : c + 1] for c, share in enumerate(GRAY)) / self.image_range
+        x = F.pad(gray, (1, 1, 1, 1), mode="replicate")
+        across, down = x[..., 2:] - x[..., :-2], x[..., 2:, :] - x[..., :-2, :]
+        across = across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :]
+        down = down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]
+        self.means = 1000 / 8 * torch.cat([across.abs().mean((2, 3)), down.abs().mean((2, 3))], dim=1)
+        return image
+
+
+class BitSelector(ActQuantizer):
+    """One of three PAMS quantizers for each image: the largest logit decides.
+
+    The gradient is that of the mixture by the logits' softmax, so all three quantizers learn. Logits start equal but for 1 more on the 8 bits.
+    """
+
+    bits = max(BITS)
+
+    def __init__(self, channels: int, gradients: ImageGradients):
+        super().__init__()
+        self.quantizers = nn.ModuleList(PamsRange(bits) for bits in BITS)
+        self.logits = tag(nn.Linear(channels + 2, len(BITS)), Tag("attention"))
+        nn.init.ones_(self.logits.weight)
+        nn.init.zeros_(self.logits.bias)
+        nn.init.ones_(self.logits.bias[-1:])
+        self.record: list[Tensor] | None = None
+        self._gradients = (gradients,)  # in a tuple: it is a part of the head
+
+    def forward(self, x: Tensor) -> Tensor:
+        spread = torch.std(x.detach(), dim=(2, 3))
+        shares = torch.softmax(self.logits(torch.cat([self._gradients[0].means.to(spread), spread], dim=1)), dim=1)
+        chosen = F.one_hot(shares.argmax(dim=1), len(BITS)).to(shares)
+        if self.record is not None:
+            bits = torch.tensor(BITS, dtype=shares.dtype, device=shares.device)
+            expected = (shares * bits).sum(1)
+            self.record.append(straight_through((chosen * bits).sum(1), expected) / expected.detach())
+        values = torch.stack([quantizer(x) for quantizer in self.quantizers], dim=1)
+        hard, soft = ((weights[..., None, None, None] * values).sum(1) for weights in (chosen, shares))
+        return straight_through(hard, soft)
+
+    def export(self, channels: int) -> QuantizedInput:
+        raise Unsupported(
+            "the input's bits, and with them its step, are chosen for each image at run time; a packed layer has one"
+        )
+
+
+@contextmanager
+def recorded_bits(network: nn.Module) -> Iterator[list[Tensor]]:
+    """Inside the context, each selector appends (N,) bits of its choice over bits expected, differentiable."""
+    record: list[Tensor] = []
+    for selector in parts_of(network, BitSelector):
+        selector.record = record
+    try:
+        yield record
+    finally:
+        for selector in parts_of(network, BitSelector):
+            selector.record = None

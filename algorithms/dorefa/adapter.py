@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from torch import nn
+
+from algorithms.dorefa import CARDS
+from bench.nn.algorithm import Algorithm, Place
+from bench.nn.estimators import clip
+from bench.nn.quantizers import ChannelScaledSign, LayerScaledSign, Sign
+from bench.nn.uniform import TanhWeight
+from bench.nn.uniform_act import ClippedUnit
+from bench.nn.unit import Unit
+
+
+class DoReFa(Algorithm):
+    """Weights squashed by tanh onto an even grid in [-1, 1], activations cut to [0, 1] onto one of as many bits."""
+
+    scope = frozenset({"body", "linear"})
+
+    def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
+        bits = self.card.bits_w
+        return Unit(cin, cout, kernel, weight=TanhWeight(bits), act=ClippedUnit(bits), bias=True)
+
+
+class DoReFa1(DoReFa):
+    """One bit: signs on both sides, the weights' scaled by their mean magnitude."""
+
+    card = CARDS[0]
+
+    def __init__(self, per_channel: bool = False):
+        self.weight = ChannelScaledSign if per_channel else LayerScaledSign
+
+    def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
+        return Unit(cin, cout, kernel, weight=self.weight(clip), act=Sign(clip), bias=True)
+
+    def nonlinearity(self, channels: int) -> nn.Module:
+        return nn.Hardtanh()
+
+
+class DoReFa2(DoReFa):
+    card = CARDS[1]
+
+
+class DoReFa4(DoReFa):
+    card = CARDS[2]
+
+
+class DoReFa8(DoReFa):
+    card = CARDS[3]

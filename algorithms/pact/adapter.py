@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from algorithms.pact import CARDS
+from bench.nn.algorithm import Algorithm, Place, parts_of
+from bench.nn.uniform import TanhWeight
+from bench.nn.uniform_act import PactRange
+from bench.nn.unit import Unit
+
+
+class PACT(Algorithm):
+    """DoReFa's weights; activations cut at a learned height, which an L2 penalty keeps low."""
+
+    scope = frozenset({"body", "linear"})
+
+    def __init__(self, decay: float = 1e-4):
+        self.decay = decay
+
+    def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
+        bits = self.card.bits_w
+        return Unit(cin, cout, kernel, weight=TanhWeight(bits), act=PactRange(bits), bias=True)
+
+    def loss(self, network: nn.Module, lr: Tensor, hr: Tensor, teacher: nn.Module | None = None) -> Tensor:
+        loss = super().loss(network, lr, hr)
+        return loss + self.decay * sum(act.alpha.square().sum() for act in parts_of(network, PactRange))
+
+
+class PACT2(PACT):
+    card = CARDS[0]
+
+
+class PACT4(PACT):
+    card = CARDS[1]
