@@ -109,9 +109,7 @@ class ExtraMetrics:
     def __init__(self, names: Iterable[str], device: str = "cpu", protocol: Protocol = SR_Y_V1) -> None:
         """Raises `UserError` for an unknown name and, at once, for a learned metric whose files are not there."""
         self.names, self.device, self.protocol = check_names(names), device, protocol
-        for name in self.names:
-            if name in LEARNED:
-                _check_weights(name)
+        check_weights(self.names)
         self._metrics = {name: _create(name, device) for name in self.names}
 
     def score(self, sr: NDArray[np.uint8], hr: NDArray[np.uint8], scale: int) -> dict[str, float]:
@@ -133,9 +131,12 @@ class ExtraMetrics:
         return values
 
 
-def _check_weights(name: str) -> None:
-    missing = [file for file in weights_files(name) if not file.is_file()]
-    if missing:
+def check_weights(names: Iterable[str]) -> None:
+    """Raise `UserError` for the first learned metric whose files are not all there."""
+    for name in (name for name in names if name in LEARNED):
+        missing = [file for file in weights_files(name) if not file.is_file()]
+        if not missing:
+            continue
         places = "\n  ".join(str(file) for file in missing)
         raise UserError(
             f"the metric {name!r} is learned and its weights are not on this machine; nothing is downloaded here. "

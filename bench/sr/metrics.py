@@ -42,10 +42,17 @@ class Reference:
 
     def score(self, sr: NDArray[np.uint8]) -> Scores:
         """Compare (H, W, 3) uint8 RGB of the same size. Raises ValueError when the sizes differ."""
+        y = self._luma(sr)
+        return Scores(psnr(y, self._y, self.protocol), ssim(y, self._y, self.protocol))
+
+    def psnr(self, sr: NDArray[np.uint8]) -> float:
+        """PSNR alone, in dB."""
+        return psnr(self._luma(sr), self._y, self.protocol)
+
+    def _luma(self, sr: NDArray[np.uint8]) -> NDArray[np.float64]:
         if sr.shape != self.shape:
             raise ValueError(f"sr: got shape {sr.shape}, expected that of the ground truth, {self.shape}")
-        y = self.protocol.crop_border(self.protocol.luma(sr), self.scale)
-        return Scores(psnr(y, self._y, self.protocol), ssim(y, self._y, self.protocol))
+        return self.protocol.crop_border(self.protocol.luma(sr), self.scale)
 
 
 def score(sr: NDArray[np.uint8], hr: NDArray[np.uint8], scale: int, protocol: Protocol = SR_Y_V1) -> Scores:

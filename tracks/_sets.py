@@ -1,0 +1,90 @@
+"""What the tracks that score pictures share: which sets, what enters a fingerprint, what is said about the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bench.nouns import Card, Cell, Settings, UserError, combinations
+from bench.sr.catalog import resolve
+from bench.sr.datasets import DataSet, Pair, available, combined_sha256, open_set
+from bench.sr.protocol import SR_Y_V1
+
+
+def set_names(settings: Settings) -> list[str]:
+    """Keys of the test sets to run: those asked for, else those under the data root; without a root, ``sample``."""
+    if settings.data_root is None:
+        return ["sample"]
+    names = settings.datasets or available(settings.data_root)
+    return list(dict.fromkeys(resolve(name).key for name in names))
+
+
+def cells_of(track: str, cards: list[Card], backbones: list[str], scales: list[int], cases: list[str]) -> list[Cell]:
+    """Every (card, backbone, scale) on every case."""
+    grid = combinations(cards, backbones, scales)
+    return [Cell(track, card.key, backbone, scale, case) for card, backbone, scale in grid for case in cases]
+
+
+def inputs_of(name: str, cell: Cell, settings: Settings) -> dict[str, Any]:
+    """What decides the numbers of both tracks. Data that is not there makes the cell fail later, with the reason."""
+    try:
+        listing = open_set(name, cell.scale, settings.data_root).listing
+    except UserError:
+        listing = None
+    return {
+        "protocol": SR_Y_V1.name,
+        "protocol_sha256": SR_Y_V1.sha256,
+        "data": listing,
+        "seed": settings.seed,
+        "allow_untrained": settings.allow_untrained,
+    }
+
+
+class Remarks:
+    """Collects, picture by picture, what has to be said about the data of a cell."""
+
+    def __init__(self, data: DataSet) -> None:
+        self.data = data
+        self.names: list[str] = []
+        self._hashes: list[str] = []
+        self._made = self._inexact = self._unverified = 0
+
+    def add(self, pair: Pair) -> None:
+        self.names.append(pair.name)
+        self._hashes.append(pair.sha256)
+        self._made += pair.lr_made
+        self._inexact += not pair.lr_exact
+        self._unverified += not pair.verified
+
+    @property
+    def sha256(self) -> str:
+        """Hash of everything that was read."""
+        return combined_sha256(self._hashes)
+
+    @property
+    def flags(self) -> list[str]:
+        """``sample_data``: not a published set. ``unverified_data``: pictures that no manifest knows. ``other_lr``:
+        low-resolution files that are close to, but not exactly, what the protocol's rule makes."""
+        told = {
+            "sample_data": self.data.info.key == "sample",
+            "unverified_data": self._unverified > 0,
+            "other_lr": self._inexact > 0,
+        }
+        return [flag for flag, holds in told.items() if holds]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {
+            "pictures": self.names,
+            "set": self.data.info.name,
+            "lr_made": self._made,
+            "lr_not_exact": self._inexact,
+            "unverified": self._unverified,
+            "protocol": SR_Y_V1.describe(),
+        }
+
+
+def option_list(text: Any) -> list[str]:
+    """``a, b`` -> ["a", "b"]; an empty text or None -> []."""
+    parts: Iterable[str] = str(text or "").split(",")
+    return [part.strip() for part in parts if part.strip()]

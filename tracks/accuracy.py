@@ -1,0 +1,156 @@
+"""PSNR and SSIM on the published test sets, exact to the published protocol."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, UserError
+from bench.sr.extra_metrics import EXTRA, check_names, check_weights
+from bench.sr.protocol import SR_Y_V1
+from tracks._sets import Remarks, cells_of, inputs_of, option_list, set_names
+
+if TYPE_CHECKING:
+    from tracks._upscale import Upscaler
+
+PLUS = "+"
+"""Ends the case of a self-ensemble, as papers end the method's name."""
+
+ENGINE_TOLERANCE = 1e-3
+"""dB: largest difference between the packed and the trained network on any picture."""
+
+
+class Accuracy:
+    name = "accuracy"
+    version = 1
+    machine_bound = False
+    title = "Accuracy"
+    about = (
+        "Mean over a test set's pictures; every picture's values are in the record. Pictures are checked against the "
+        "hashes of the published ones. Flags: sample_data, photographs that scikit-image ships instead of a published "
+        "set; unverified_data, pictures that no manifest knows; other_lr, low-resolution inputs that are not bit for "
+        "bit the published ones; untrained, random weights. A set that ends in + is scored with self-ensemble. "
+        f"{SR_Y_V1.describe()}"
+    )
+    options: ClassVar[dict[str, str]] = {
+        "engine": "trained (default) or packed: score the packed network, which must agree within 0.001 dB",
+        "self_ensemble": "true: average over eight flips and turns; the case then ends in +",
+        "metrics": f"further metrics, comma-separated: {', '.join(EXTRA)}",
+        "save_images": "true: write the super-resolved pictures beside the records",
+        "memory_mb": "limit for the activations of one pass (default 4096); larger pictures are tiled exactly",
+        "device": "auto (default), cpu, cuda or cuda:N",
+    }
+    metrics = (
+        Metric("psnr_y", "dB", "higher", "PSNR", "Peak signal-to-noise ratio on luma, mean over pictures", 2),
+        Metric("ssim_y", "", "higher", "SSIM", "Structural similarity on luma, mean over pictures", 4),
+        *EXTRA.values(),
+        Metric(
+            "engine_difference_db", "dB", "lower", "Packed - trained", "Largest difference in PSNR on any picture", 6
+        ),
+    )
+
+    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+        check_weights(check_names(option_list(self._option(settings, "metrics", ""))))
+        if (engine := self._option(settings, "engine", "trained")) not in ("trained", "packed"):
+            raise UserError(f"accuracy.engine={engine}: expected trained or packed.")
+        ending = PLUS if self._option(settings, "self_ensemble", False) else ""
+        return cells_of(self.name, cards, backbones, scales, [name + ending for name in set_names(settings)])
+
+    def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:
+        chosen = {name: self._option(settings, name, None) for name in ("engine", "metrics", "save_images", "device")}
+        return inputs_of(cell.case.removesuffix(PLUS), cell, settings) | {k: v for k, v in chosen.items() if v}
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        from bench.sr.datasets import open_set
+        from bench.sr.extra_metrics import ExtraMetrics
+        from tracks._trained import trained_network
+        from tracks._upscale import exact_float32
+
+        settings = context.settings
+        data = open_set(cell.case.removesuffix(PLUS), cell.scale, settings.data_root)
+        trained = trained_network(cell, context)
+        start = time.perf_counter()
+        with exact_float32(settings.threads):
+            upscale, twin = self._upscalers(cell, trained.network, settings)
+            extra = ExtraMetrics(option_list(self._option(settings, "metrics", "")), str(upscale.device))
+            samples, remarks, differences = self._score(cell, context, data, upscale, twin, extra)
+        total = time.perf_counter() - start
+        network = upscale.seconds + (twin.seconds if twin else 0.0)
+        metrics = {name: float(np.mean(values)) for name, values in samples.items()}
+        if twin is not None:
+            metrics["engine_difference_db"] = max(differences)
+        return Outcome(
+            metrics=metrics,
+            samples=samples,
+            flags=[*trained.flags, *remarks.flags],
+            details=remarks.details
+            | {
+                "weights": trained.label,
+                "engine": "packed" if twin else "trained",
+                "self_ensemble": upscale.self_ensemble,
+                "tiled": upscale.tiled,
+                "device": str(upscale.device),
+                "seconds_network": network,
+                "seconds_harness": total - network,
+            },
+            kernels=_kernels(upscale) if twin else {},
+            weights_sha256=trained.weights_sha256,
+            dataset_sha256=remarks.sha256,
+        )
+
+    def _upscalers(self, cell: Cell, network: Any, settings: Settings) -> tuple[Upscaler, Upscaler | None]:
+        """The network to score, and the trained one beside it where the packed one is scored."""
+        from tracks._upscale import MEMORY_MB, Upscaler, pick_device
+
+        packed = self._option(settings, "engine", "trained") == "packed"
+        device = pick_device("cpu" if packed else self._option(settings, "device", "auto"))
+        ensemble = cell.case.endswith(PLUS)
+        memory_mb = self._option(settings, "memory_mb", MEMORY_MB)
+        trained = Upscaler(network, cell.scale, device, memory_mb, ensemble)
+        if not packed:
+            return trained, None
+        from bench.packed.pack import pack
+
+        return Upscaler(pack(network), cell.scale, device, memory_mb, ensemble, twin=trained.network), trained
+
+    def _score(
+        self, cell: Cell, context: Context, data: Any, upscale: Upscaler, twin: Upscaler | None, extra: Any
+    ) -> tuple[dict[str, list[float]], Remarks, list[float]]:
+        from bench.sr.images import write_png
+        from bench.sr.metrics import Reference
+
+        samples: dict[str, list[float]] = {}
+        remarks, differences = Remarks(data), []
+        save = self._option(context.settings, "save_images", False) and context.out is not None
+        for number, pair in enumerate(data):
+            context.progress(f"{pair.name}, {number + 1} of {len(data)}", number / len(data))
+            remarks.add(pair)
+            sr, reference = SR_Y_V1.quantize(upscale(pair.lr)), Reference(pair.hr, cell.scale)
+            scores = reference.score(sr)
+            if twin is not None:
+                differences.append(abs(scores.psnr_y - reference.psnr(SR_Y_V1.quantize(twin(pair.lr)))))
+                if differences[-1] > ENGINE_TOLERANCE:
+                    raise RuntimeError(
+                        f"packed and trained network differ by {differences[-1]:.4f} dB on {pair.name}, at most "
+                        f"{ENGINE_TOLERANCE:g} is allowed, so no number"
+                    )
+            values = {"psnr_y": scores.psnr_y, "ssim_y": scores.ssim_y} | extra.score(sr, pair.hr, cell.scale)
+            for name, value in values.items():
+                samples.setdefault(name, []).append(value)
+            if save:
+                write_png(context.out / self.name / cell.name / f"{pair.name}.png", sr)
+        return samples, remarks, differences
+
+    def _option(self, settings: Settings, name: str, default: Any) -> Any:
+        return settings.extra.get(f"{self.name}.{name}", default)
+
+
+def _kernels(upscale: Upscaler) -> dict[str, str]:
+    from bench.packed.pack import packed_units
+
+    return {name: unit.layer.kernel for name, unit in packed_units(upscale.network).items()}
+
+
+TRACK = Accuracy()
