@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.discover import Loader
-from bench.nn.build import build_network, hash_tensors, load_weights
 from bench.nn.network import PARTS
-from bench.nouns import Unsupported, UserError
+from bench.nn.weights import prepare_network
+from bench.nouns import Cell, Settings, Unsupported, UserError
 from bench.packed.pack import load_into, pack, packed_units, save
-from bench.packed.parity import check_layers, compare_outputs
+from bench.packed.parity import check_layers
 from tracks._memory import PeakMemory
 from tracks._photo import photo
 from tracks._timing import PartTimer, interleave, summarize, timing_flags
@@ -33,12 +33,13 @@ def say(kind: str, content: object) -> None:
     print(json.dumps([kind, content]), flush=True)  # noqa: T201 (the protocol with the parent process)
 
 
-def trained_network(job: dict, key: str) -> nn.Module:
-    """The trained network of algorithm ``key`` in evaluation mode: the user's weights, or seeded ones."""
-    network = build_network(Loader(job["adapters"])(key), job["backbone"], job["scale"], job["seed"])
-    if key in job["weights"]:
-        load_weights(network, Path(job["weights"][key]))
-    return network.eval().to(memory_format=torch.channels_last)
+def trained_network(job: dict, key: str) -> tuple[nn.Module, str | None, str | None]:
+    """The trained network of algorithm ``key``, the hash of its weights, and their label (None: untrained)."""
+    weights = {name: Path(path) for name, path in job["weights"].items()}
+    cell = Cell("infer", key, job["backbone"], job["scale"], "")
+    settings = Settings(seed=job["seed"], weights=weights)
+    network, sha, label = prepare_network(Loader(job["adapters"])(key), cell, settings)
+    return network.to(memory_format=torch.channels_last), sha, label
 
 
 def through_file(network: nn.Module, header: dict[str, object]) -> tuple[nn.Module, int]:
@@ -54,8 +55,7 @@ def through_file(network: nn.Module, header: dict[str, object]) -> tuple[nn.Modu
 def measure(job: dict) -> dict[str, object]:
     torch.set_num_threads(job["threads"])
     say("progress", ("building", 0.0))
-    trained = trained_network(job, job["algo"])
-    sha = hash_tensors(trained.state_dict())
+    trained, sha, label = trained_network(job, job["algo"])
     header = {"algorithm": job["algo"], "backbone": job["backbone"], "scale": job["scale"], "weights_sha256": sha}
     packed, file_bytes = through_file(trained, header)
     image, image_sha = photo(tuple(job["lr_size"]), job["input"])
@@ -64,19 +64,19 @@ def measure(job: dict) -> dict[str, object]:
 
     say("progress", ("checking parity", 0.05))
     layers = check_layers(trained, packed, image)
-    expected = trained(image)
 
     networks = {"packed": packed}
     if not job["backbone_free"]:
-        reference, fp32_bytes = through_file(trained_network(job, "fp32"), header | {"algorithm": "fp32"})
+        full, full_sha, _ = trained_network(job, "fp32")
+        reference, fp32_bytes = through_file(full, header | {"algorithm": "fp32", "weights_sha256": full_sha})
         networks["fp32"] = reference
     timers = {name: PartTimer(network, PARTS) for name, network in networks.items()}
-    worst = [compare_outputs(expected, packed(image), layers)]
+    worst = [layers.with_output(packed(image))]
     rounds = WARMUPS + job["repeats"]
 
     def after(name: str, turn: int, output: Tensor) -> None:
         if name == "packed":
-            worst.append(compare_outputs(expected, output, layers))
+            worst.append(layers.with_output(output))
             say("progress", (f"round {turn + WARMUPS + 1} of {rounds}", 0.1 + 0.9 * (turn + WARMUPS + 1) / rounds))
         if turn == -1:
             timers[name].clear()
@@ -88,7 +88,6 @@ def measure(job: dict) -> dict[str, object]:
     if not parity.passed:
         raise RuntimeError(f"no parity, so no number: {parity.reason()}")
 
-    untrained = [] if job["algo"] in job["weights"] or job["backbone_free"] else ["untrained"]
     latency = summarize(samples["packed"], job["seed"])
     metrics = {
         "latency_ms": latency["median"],
@@ -107,14 +106,15 @@ def measure(job: dict) -> dict[str, object]:
         metrics["fp32_latency_ms"] = float(np.median(samples["fp32"]))
         metrics["speedup"] = float(np.median(ratios))
         metrics["fp32_file_bytes"] = fp32_bytes
-        metrics["speedup_theory"] = theoretical_speedup(job, trained)
+        metrics["speedup_theory"] = theoretical_speedup(full, trained, tuple(job["lr_size"]))
     return {
         "metrics": metrics,
         "samples": {f"{name}_ms": series for name, series in samples.items()}
         | {f"{name}_{part}_ms": s for name, timer in timers.items() for part, s in timer.series.items()},
-        "flags": timing_flags(samples["packed"]) + untrained,
+        "flags": timing_flags(samples["packed"]) + (["untrained"] if label is None else []),
         "details": {
             "parity": {"layers": parity.layers, "layer_error": parity.layer_error, "output_error": parity.output_error},
+            "weights": label or "seeded, untrained",
             "input": {"sha256": image_sha, "size": list(job["lr_size"]), "file": job["input"] or "built-in photograph"},
         },
         "kernels": {name: unit.layer.kernel for name, unit in packed_units(packed).items()},
@@ -123,14 +123,14 @@ def measure(job: dict) -> dict[str, object]:
     }
 
 
-def theoretical_speedup(job: dict, trained: nn.Module) -> float:
-    """FP operations over this network's, strict convention, at the measured input size."""
+@torch.enable_grad()  # counting runs the training form: the deployed one computes integers, which shapes alone cannot
+def theoretical_speedup(full: nn.Module, trained: nn.Module, lr_size: tuple[int, int]) -> float:
+    """Full precision's operations over this network's, strict convention, at the measured input size."""
     from tracks._complexity import count_network
     from tracks._conventions import STRICT
 
-    size = tuple(job["lr_size"])
-    full = count_network(trained_network(job, "fp32"), size)
-    return STRICT.ops(full) / STRICT.ops(count_network(copy.deepcopy(trained), size))
+    counts = [count_network(copy.deepcopy(network), lr_size) for network in (full, trained)]
+    return STRICT.ops(counts[0]) / STRICT.ops(counts[1])
 
 
 def end_with_parent() -> None:

@@ -44,15 +44,13 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """
     state = _read_weights(path)
     expected = network.state_dict()
-    problems = [f"{name}: missing (expected {tuple(expected[name].shape)})" for name in expected if name not in state]
-    problems += [
-        f"{name}: not part of this network (got {tuple(state[name].shape)})" for name in state if name not in expected
+    problems = [
+        f"{name}: got {tuple(state[name].shape)}, expected {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in state and state[name].shape != value.shape
     ]
-    problems += [
-        f"{name}: got {tuple(state[name].shape)}, expected {tuple(expected[name].shape)}"
-        for name in expected
-        if name in state and state[name].shape != expected[name].shape
-    ]
+    problems += [f"{name}: missing, expected {tuple(expected[name].shape)}" for name in expected if name not in state]
+    problems += [f"{name}: got {tuple(state[name].shape)}, expected none" for name in state if name not in expected]
     if problems:
         more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -50,36 +51,60 @@ def relative_error(actual: Tensor, expected: Tensor) -> float:
     return float((actual - expected).abs().max() / expected.abs().max().clamp_min(1e-12))
 
 
-def check_layers(trained: nn.Module, packed: nn.Module, image: Tensor) -> tuple[int, tuple[str, ...], float]:
-    """Compare every packed layer on the trained network's own activations for ``image``.
+@dataclass(frozen=True)
+class LayerParity:
+    """Every packed layer compared on the trained network's own activations, and what that network made of the image."""
 
-    Returns (layers compared, names with unequal accumulators, worst relative error of the float outputs).
-    """
-    twins, unequal, errors, hooks = packed_units(packed), [], [], []
+    layers: int
+    unequal_accumulators: tuple[str, ...]
+    layer_error: float
+    output: Tensor
+    """The trained network's output (N, 3, scale*H, scale*W)"""
+
+    def with_output(self, packed_output: Tensor) -> Parity:
+        """Joined with the end-to-end difference of one output of the packed network."""
+        return Parity(
+            layers=self.layers,
+            unequal_accumulators=self.unequal_accumulators,
+            layer_error=self.layer_error,
+            output_max_abs=float((packed_output - self.output).abs().max()),
+            output_error=relative_error(packed_output, self.output),
+        )
+
+
+def check_layers(trained: nn.Module, packed: nn.Module, image: Tensor) -> LayerParity:
+    """Compare layer by layer on one image batch (N, 3, H, W) in [0, 1]; both networks in evaluation mode."""
+    twins, unequal, errors = packed_units(packed), [], []
 
     def compare(name: str, unit: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         (x,) = inputs
         grid = x if x.dim() == 4 else x.transpose(1, 2).unsqueeze(-1)
-        layer = twins[name].layer
         expected = torch.stack(accumulate(unit.spec(), grid)).permute(0, 1, 3, 4, 2)
-        if not torch.equal(layer.accumulators(grid).to(expected.dtype), expected):
+        if not torch.equal(twins[name].layer.accumulators(grid).to(expected.dtype), expected):
             unequal.append(name)
         with torch.enable_grad():
             trained_form = unit(x).detach()
         errors.append(relative_error(twins[name](x), trained_form))
 
-    for name, unit in deployable_units(trained):
-        hooks.append(unit.register_forward_pre_hook(_once(partial(compare, name))))
+    hooks = [unit.register_forward_pre_hook(_once(partial(compare, name))) for name, unit in deployable_units(trained)]
     try:
         with torch.no_grad():
-            trained(image)
+            output = trained(image)
     finally:
         for hook in hooks:
             hook.remove()
-    return len(errors), tuple(unequal), max(errors, default=0.0)
+    return LayerParity(len(errors), tuple(unequal), max(errors, default=0.0), output)
 
 
-def _once(compare):
+def check_parity(trained: nn.Module, packed: nn.Module, image: Tensor) -> Parity:
+    """Layer by layer and end to end on one image batch (N, 3, H, W) in [0, 1]; both in evaluation mode."""
+    layers = check_layers(trained, packed, image)
+    with torch.no_grad():
+        return layers.with_output(packed(image))
+
+
+def _once(compare: Callable[[nn.Module, tuple[Tensor, ...]], None]) -> Callable[..., None]:
+    """A pre-forward hook that does not see the call it makes itself."""
     busy = False
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -90,24 +115,3 @@ def _once(compare):
             busy = False
 
     return hook
-
-
-def compare_outputs(
-    trained_output: Tensor, packed_output: Tensor, layers: tuple[int, tuple[str, ...], float]
-) -> Parity:
-    """End-to-end differences of two outputs already computed, joined with `check_layers`' result."""
-    count, unequal, layer_error = layers
-    return Parity(
-        layers=count,
-        unequal_accumulators=unequal,
-        layer_error=layer_error,
-        output_max_abs=float((packed_output - trained_output).abs().max()),
-        output_error=relative_error(packed_output, trained_output),
-    )
-
-
-def check_parity(trained: nn.Module, packed: nn.Module, image: Tensor) -> Parity:
-    """All of it on one image batch (N, 3, H, W) in [0, 1]; both networks in evaluation mode."""
-    layers = check_layers(trained, packed, image)
-    with torch.no_grad():
-        return compare_outputs(trained(image), packed(image), layers)
