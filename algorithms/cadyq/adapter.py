@@ -9,7 +9,7 @@ from bench.nn.quantizers import ActQuantizer
 from bench.nn.transfer import structured_transfer
 from bench.nn.uniform import MaxWeight
 from bench.nn.uniform_act import OnGrid, PamsRange, pams_groups
-from bench.nn.unit import Unit
+from bench.nn.unit import plain_unit
 
 EPOCHS = 300
 
@@ -36,7 +36,7 @@ class CADyQ(Algorithm):
 
     def unit(self, channels: int, act: ActQuantizer) -> nn.Module:
         card = self.card
-        unit = Unit(channels, channels, 3, weight=MaxWeight(card.bits_w), act=OnGrid(act), bias=True)
+        unit = plain_unit(channels, channels, 3, MaxWeight(card.bits_w), OnGrid(act))
         return tag(unit, Tag("body", card.bits_w, card.bits_a))
 
     def block(self, channels: int, res_scale: float = 1.0) -> nn.Module:

@@ -43,7 +43,9 @@ class ImageGradients(nn.Module):
 class BitSelector(ActQuantizer):
     """One of three PAMS quantizers for each image: the largest logit decides.
 
-    The gradient is that of the mixture by the logits' softmax, so all three quantizers learn. Logits start equal but for 1 more on the 8 bits.
+    The gradient is that of the mixture by the logits' softmax, so all three quantizers learn. Logits start equal but
+    for 1 more on the 8 bits. Features' spread is in units of the image's range, like the gradients; the official code
+    takes it in 0..255, where the softmax soon saturates.
     """
 
     bits = max(BITS)
@@ -59,8 +61,9 @@ class BitSelector(ActQuantizer):
         self._gradients = (gradients,)  # in a tuple: it is a part of the head
 
     def forward(self, x: Tensor) -> Tensor:
-        spread = torch.std(x.detach(), dim=(2, 3))
-        shares = torch.softmax(self.logits(torch.cat([self._gradients[0].means.to(spread), spread], dim=1)), dim=1)
+        (gradients,) = self._gradients
+        spread = torch.std(x.detach(), dim=(2, 3)) / gradients.image_range
+        shares = torch.softmax(self.logits(torch.cat([gradients.means.to(spread), spread], dim=1)), dim=1)
         chosen = F.one_hot(shares.argmax(dim=1), len(BITS)).to(shares)
         if self.record is not None:
             bits = torch.tensor(BITS, dtype=shares.dtype, device=shares.device)

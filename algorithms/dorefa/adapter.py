@@ -8,7 +8,7 @@ from bench.nn.estimators import clip
 from bench.nn.quantizers import ChannelScaledSign, LayerScaledSign, Sign
 from bench.nn.uniform import TanhWeight
 from bench.nn.uniform_act import ClippedUnit
-from bench.nn.unit import Unit
+from bench.nn.unit import plain_unit
 
 
 class DoReFa(Algorithm):
@@ -18,7 +18,7 @@ class DoReFa(Algorithm):
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         bits = self.card.bits_w
-        return Unit(cin, cout, kernel, weight=TanhWeight(bits), act=ClippedUnit(bits), bias=True)
+        return plain_unit(cin, cout, kernel, TanhWeight(bits), ClippedUnit(bits))
 
 
 class DoReFa1(DoReFa):
@@ -30,7 +30,7 @@ class DoReFa1(DoReFa):
         self.weight = ChannelScaledSign if per_channel else LayerScaledSign
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
-        return Unit(cin, cout, kernel, weight=self.weight(clip), act=Sign(clip), bias=True)
+        return plain_unit(cin, cout, kernel, self.weight(clip), Sign(clip))
 
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.Hardtanh()

@@ -6,7 +6,7 @@ from algorithms.pact import CARDS
 from bench.nn.algorithm import Algorithm, Place, parts_of
 from bench.nn.uniform import TanhWeight
 from bench.nn.uniform_act import PactRange
-from bench.nn.unit import Unit
+from bench.nn.unit import plain_unit
 
 
 class PACT(Algorithm):
@@ -19,7 +19,7 @@ class PACT(Algorithm):
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         bits = self.card.bits_w
-        return Unit(cin, cout, kernel, weight=TanhWeight(bits), act=PactRange(bits), bias=True)
+        return plain_unit(cin, cout, kernel, TanhWeight(bits), PactRange(bits))
 
     def loss(self, network: nn.Module, lr: Tensor, hr: Tensor, teacher: nn.Module | None = None) -> Tensor:
         loss = super().loss(network, lr, hr)

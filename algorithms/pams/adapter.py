@@ -9,7 +9,7 @@ from bench.nn.quantizers import ActQuantizer
 from bench.nn.transfer import structured_transfer
 from bench.nn.uniform import MaxWeight
 from bench.nn.uniform_act import PamsRange, pams_groups
-from bench.nn.unit import Unit
+from bench.nn.unit import plain_unit
 
 CALIBRATION = 1 / 30
 """Share of the run in which ranges follow the data: the first of 30 epochs."""
@@ -31,8 +31,8 @@ class PAMS(Algorithm):
     def act(self) -> PamsRange:
         return PamsRange(self.card.bits_a, self.gradient, self.decay)
 
-    def unit(self, cin: int, cout: int, kernel: int, act: ActQuantizer) -> Unit:
-        return Unit(cin, cout, kernel, weight=MaxWeight(self.card.bits_w), act=act, bias=True)
+    def unit(self, cin: int, cout: int, kernel: int, act: ActQuantizer) -> nn.Module:
+        return plain_unit(cin, cout, kernel, MaxWeight(self.card.bits_w), act)
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         return self.unit(cin, cout, kernel, self.act())

@@ -7,7 +7,7 @@ from algorithms.quantsr.slimmable import DEPTHS, ShortcutBlock, Slimmable
 from bench.nn.algorithm import Algorithm, Place, Recipe, parts_of
 from bench.nn.uniform import LearnedStepWeight, phi_slope
 from bench.nn.uniform_act import LearnedStep
-from bench.nn.unit import Unit
+from bench.nn.unit import plain_unit
 
 
 class QuantSR(Algorithm):
@@ -22,8 +22,7 @@ class QuantSR(Algorithm):
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         bits = self.card.bits_w
-        weight, act = LearnedStepWeight(bits, phi_slope), LearnedStep(cin, bits, phi_slope)
-        return Unit(cin, cout, kernel, weight=weight, act=act, bias=True)
+        return plain_unit(cin, cout, kernel, LearnedStepWeight(bits, phi_slope), LearnedStep(cin, bits, phi_slope))
 
     def block(self, channels: int, res_scale: float = 1.0, attention: nn.Module | None = None) -> nn.Module:
         return ShortcutBlock(self, channels, res_scale, attention)

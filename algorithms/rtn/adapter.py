@@ -8,7 +8,7 @@ from bench.nn.algorithm import Algorithm, Place
 from bench.nn.binarizers import standardize
 from bench.nn.quantizers import ActQuantizer, Levels, QuantizedInput, WeightQuantizer
 from bench.nn.uniform import first_batch, positive, round_half_even
-from bench.nn.unit import Unit
+from bench.nn.unit import plain_unit
 from bench.packed.spec import UniformInput
 
 
@@ -76,4 +76,4 @@ class RTN(Algorithm):
     scope = frozenset({"body", "linear"})
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
-        return Unit(cin, cout, kernel, weight=TernaryWeight(), act=TernaryAct(), bias=True)
+        return plain_unit(cin, cout, kernel, TernaryWeight(), TernaryAct())

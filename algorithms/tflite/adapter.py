@@ -6,7 +6,7 @@ from algorithms.tflite import CARDS
 from bench.nn.algorithm import Algorithm, Place, parts_of
 from bench.nn.uniform import MaxWeight, MinMaxWeight
 from bench.nn.uniform_act import RunningRange
-from bench.nn.unit import Unit
+from bench.nn.unit import plain_unit
 
 DELAY = 0.1
 """Share of the run in which activations are watched but not yet quantized."""
@@ -22,7 +22,7 @@ class TFLite(Algorithm):
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         bits = self.card.bits_w
-        return Unit(cin, cout, kernel, weight=self.weight(bits), act=RunningRange(bits), bias=True)
+        return plain_unit(cin, cout, kernel, self.weight(bits), RunningRange(bits))
 
     def on_progress(self, network: nn.Module, progress: float) -> None:
         for act in parts_of(network, RunningRange):

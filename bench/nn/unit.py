@@ -131,6 +131,17 @@ class Unit(UnitShell):
         )
 
 
+def plain_unit(cin: int, cout: int, kernel: int, weight: WeightQuantizer, act: ActQuantizer) -> Unit:
+    """A unit in place of a convolution and nothing more: with bias, and weights that start as PyTorch's own do.
+
+    Uniform within +-1 / sqrt(fan-in), as in the official code of PAMS and QuantSR. `Unit`'s own, wider start suits
+    units that normalise; without, a residual network's features would grow with every block.
+    """
+    unit = Unit(cin, cout, kernel, weight=weight, act=act, bias=True)
+    nn.init.kaiming_uniform_(unit.weight, a=5**0.5)
+    return unit
+
+
 def _bend(module: nn.Module | None, channels: int) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """(pre, slope, post), each float32 [channels] or None, of a piecewise-linear nonlinearity."""
     match module:
