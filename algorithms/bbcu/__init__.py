@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 from bench.nouns import Card
 
-CARD = Card(
+L = Card(
     key="bbcu",
     name="BBCU-L",
     adapter="algorithms.bbcu.adapter:BBCU",
@@ -10,7 +12,18 @@ CARD = Card(
     year=2023,
     url="https://arxiv.org/abs/2210.00405",
     family="binary",
-    provenance="official code and paper (unit v4, residual alignment k = 130 for 64 channels)",
+    provenance=(
+        "official code and paper (unit v4, residual alignment k = 130 for 64 channels); linear layers, without RPReLU "
+        "and with a bias, are our reading"
+    ),
     formula="y = x + RPReLU(alpha_o sign(W_o) * sign(x + m_c))",
     deploy={"Larq": "", "daBNN": "needs a threshold per channel"},
 )
+M = replace(
+    L,
+    key="bbcu_m",
+    name="BBCU-M",
+    adapter="algorithms.bbcu.adapter:BBCUM",
+    provenance="official code: upsampler and conv_hr binary too, no activation after the shuffles; as BBCU-L otherwise",
+)
+CARDS = (L, M)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from algorithms.bbcu import CARD
+from algorithms.bbcu import L, M
 from bench.nn.algorithm import Algorithm, Place, Recipe
 from bench.nn.estimators import clip, poly
 from bench.nn.quantizers import ChannelScaledSign, ShiftedSign
@@ -12,7 +12,7 @@ from bench.nn.unit import RPReLU, Unit, skip_for
 class BBCU(Algorithm):
     """BBCU-L: the body is binary; the activation sits inside the branch, the shortcut after it, no normalisation."""
 
-    card = CARD
+    card = L
     scope = frozenset({"body", "linear"})
     block_shortcut = False
     recipe = Recipe(300_000, 16, 32, 1e-4, (0.9, 0.99), (200_000,), "official x2 configuration")
@@ -31,3 +31,14 @@ class BBCU(Algorithm):
     def image_range(self, channels: int) -> float:
         """Residual alignment: k = 130 at 64 channels brings the shortcut to the scale of the binary branch."""
         return 130.0 * channels / 64
+
+
+class BBCUM(BBCU):
+    """BBCU-M: all but the first and the last convolution is binary; ahead of a shuffle the shortcut is repeated."""
+
+    card = M
+    scope = frozenset({"body", "linear", "upsample", "conv_hr"})
+
+    def upsample_stage(self, channels: int, factor: int, activation: nn.Module | None) -> nn.Module:
+        """The unit's RPReLU takes the place of the activation after the shuffle."""
+        return super().upsample_stage(channels, factor, None)

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 from bench.nouns import Card
 
-CARD = Card(
+LIGHTWEIGHT = Card(
     key="e2fif",
     name="E2FIF",
     adapter="algorithms.e2fif.adapter:E2FIF",
@@ -17,3 +19,11 @@ CARD = Card(
     formula="y = x + BN(sign(W) * sign(x)), LeakyReLU between the two of a block",
     deploy={"Larq": "", "daBNN": ""},
 )
+REPEAT = replace(
+    LIGHTWEIGHT,
+    key="e2fif_repeat",
+    name="E2FIF (repeat-shortcut tail)",
+    adapter="algorithms.e2fif.adapter:E2FIFRepeat",
+    provenance="official code: binary convolution to scale^2 times the channels in one stage; as E2FIF otherwise",
+)
+CARDS = (LIGHTWEIGHT, REPEAT)
