@@ -1,0 +1,99 @@
+"""Training cost: time and memory of an iteration beside full precision, and sensitivity to hyper-parameters."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import ClassVar
+
+from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
+
+STEP_BATCH = 16
+STEP_PATCH = {2: 32, 3: 24, 4: 24}
+"""Scale -> low-resolution patch side of the timed iteration: that of the reference budget."""
+
+SWEEPS = {"smoke": (24, 4, 16), "quick": (100, 4, 24), "paper": (2000, 16, 32)}
+"""Preset -> (iterations, batch, low-resolution patch) of each run of the sweep."""
+
+
+class Train:
+    name = "train"
+    version = 1
+    machine_bound = True
+    title = "Training cost"
+    about = (
+        f"A training iteration (batch {STEP_BATCH}, the reference budget's patch) is timed in turn with full "
+        "precision's (A B A B), forward, loss, backward and optimizer; each network's memory is measured in a process "
+        "of its own. Sensitivity: population standard deviation of the PSNR that eight short runs reach, {Adam 1e-3, "
+        "2e-4, 1e-4, SGD 1e-2} x {cosine, step}, the same for every method, on the built-in photographs unless the "
+        "option train.data names a folder. A run that diverges counts with bicubic's PSNR. Short runs say how a method "
+        "starts, not where it ends."
+    )
+    metrics = (
+        Metric("step_ms", "ms", "lower", "Iteration", "Median time of one training iteration", 1),
+        Metric("image_ms", "ms", "lower", "Per image", "Median time of one iteration over the batch", 2),
+        Metric("fp32_step_ms", "ms", "neither", "FP iteration", "Median of full precision in the same run", 1),
+        Metric("train_speedup", "x", "higher", "Training speed", "Median over rounds of FP time / the method's time"),
+        Metric("peak_memory_mb", "MB", "lower", "Memory", "Growth of resident memory while training (1e6 bytes)", 0),
+        Metric("fp32_memory_mb", "MB", "neither", "FP memory", "The same for full precision", 0),
+        Metric("memory_ratio", "x", "lower", "Memory / FP", "The method's memory over full precision's"),
+        Metric("hyper_sd_db", "dB", "lower", "Sensitivity", "std of PSNR over the eight runs, diverged at bicubic", 3),
+        Metric("fp32_hyper_sd_db", "dB", "neither", "FP sensitivity", "The same for full precision", 3),
+        Metric("hyper_mean_db", "dB", "higher", "Mean PSNR", "Mean over the eight runs, diverged at bicubic"),
+        Metric("diverged", "", "lower", "Diverged", "Runs of eight that diverged", 0),
+    )
+    options: ClassVar[dict[str, str]] = {
+        "iterations": "iterations of each run of the sweep",
+        "batch": "patches an iteration of the sweep",
+        "patch": "low-resolution patch side of the sweep, pixels",
+        "data": "folder of training pictures; default: the built-in photographs",
+    }
+
+    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+        """One a network. The case names the sweep's budget and the threads."""
+        iterations, batch, patch = self._sweep(settings)
+        case = f"{iterations}x{batch}x{patch}-t{settings.threads}"
+        return [Cell(self.name, c.key, backbone, s, case) for c, backbone, s in combinations(cards, backbones, scales)]
+
+    def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
+        return {
+            "seed": settings.seed,
+            "threads": settings.threads,
+            "device": settings.device,
+            "repeats": settings.repeats,
+            "step": [STEP_BATCH, STEP_PATCH[cell.scale]],
+            "sweep": list(self._sweep(settings)),
+            "data": _listing(str(settings.extra.get("train.data", "sample"))),
+        }
+
+    def run(self, cell: Cell, context: Context) -> Outcome:
+        if context.cards[cell.algo].backbone_free:
+            raise Unsupported(f"{context.cards[cell.algo].name} has no parameters: there is nothing to train")
+        from tracks._train_cell import measure
+
+        step = (STEP_BATCH, STEP_PATCH[cell.scale])
+        return measure(cell, context, step, self._sweep(context.settings))
+
+    def _sweep(self, settings: Settings) -> tuple[int, int, int]:
+        preset = SWEEPS.get(settings.preset, SWEEPS["quick"])
+        names = ("iterations", "batch", "patch")
+        chosen = [settings.extra.get(f"train.{name}", value) for name, value in zip(names, preset, strict=True)]
+        for name, value in zip(names, chosen, strict=True):
+            if not isinstance(value, int) or value < 1:
+                raise UserError(f"train.{name}={value}: expected a whole number, 1 or more.")
+        return tuple(chosen)
+
+
+def _listing(data: str) -> str:
+    """``sample``, or a hash of the folder's file names and sizes. Raises UserError when there is no such folder."""
+    if data == "sample":
+        return data
+    folder = Path(data)
+    if not folder.is_dir():
+        raise UserError(f"train.data={data}: no such folder. Give a folder of pictures, or leave the option out.")
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    names = (f"{file.relative_to(folder).as_posix()}:{file.stat().st_size}" for file in files)
+    return hashlib.sha256("|".join(names).encode()).hexdigest()
+
+
+TRACK = Train()
