@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
-from bench.nn.algorithm import Tag, tagged
+from bench.nn.algorithm import Algorithm, Tag, tagged
+from bench.nn.build import build_network
+from bench.nn.claims import ClaimStack
 from bench.nn.network import PARTS
 from bench.nn.unit import Unit
+from tracks._shapes import ShapesOnly
 
 aten = torch.ops.aten
+WEIGHT = {aten.convolution.default: 1, aten.addmm.default: 2, aten.mm.default: 1}
+"""Position of the weights among the arguments; other products have none."""
+PRODUCTS, NORMALISATION = "matrix products", "normalisation"
+"""Names under which work without weights is counted that runs outside every claimed layer."""
 
 
 @dataclass(frozen=True)
 class LayerCount:
-    """One convolution, linear layer or matrix product, as it ran."""
+    """One claimed layer as it ran: a convolution, a linear layer, a normalisation, attention's products."""
 
     name: str
     part: str
@@ -28,12 +36,17 @@ class LayerCount:
     macs: int
     """Multiply-accumulates of one base"""
     outputs: int
-    """Output elements"""
+    """Output elements of its convolutions and linear layers"""
+    normalised: int
+    """Elements that pass through layer or group normalisation, which does not fold into a neighbour"""
     weights: int
+    """Weights of its convolutions and linear layers, one base"""
     biases: int
     bits_w: int
     bits_a: int
     bases: int
+    extras: int
+    """Other parameters of a full-precision layer: gains and offsets of a normalisation, position tables"""
     floats: int
     """Floats stored beside the weights of a quantized layer (scales, thresholds, slopes, bias); 0 for others"""
 
@@ -48,106 +61,114 @@ class NetworkCount:
     parameters: int
     """Every parameter of the network as trained"""
     other_floats: int
-    """Parameters outside convolutions and linear layers (normalisation, slopes between layers)"""
+    """Parameters outside claimed layers (normalisation, slopes between layers)"""
 
 
 def count_network(network: nn.Module, lr_size: tuple[int, int]) -> NetworkCount:
     """Count ``network`` on an input of ``lr_size`` = (width, height) low-resolution pixels.
 
     The network is moved to the meta device: nothing is computed, only shapes flow. Raises RuntimeError when a
-    convolution or linear layer carries no claim, or when the total disagrees with torch's own FlopCounterMode.
+    convolution or linear layer carries no claim. Multiply-accumulates of an operation are torch's own formula for it
+    (the one behind FlopCounterMode).
     """
-    claims = {name: (module, claim) for name, module, claim in tagged(network)}
-    floats = {name: _stored_floats(module) for name, (module, _) in claims.items()}
-    network = network.to("meta").eval()
+    network = network.to("meta").eval().requires_grad_(False)
     width, height = lr_size
-    mode = _Counter(network, {id(module): (name, claim) for name, (module, claim) in claims.items()})
-    with FlopCounterMode(display=False) as flops, mode:
+    with ClaimStack(network) as stack, _Counter(stack) as counter:
         network(torch.empty(1, 3, height, width, device="meta"))
-    total = sum(call.macs for call in mode.calls)
-    if 2 * total != flops.get_total_flops():
-        raise RuntimeError(
-            f"counted {total} multiply-accumulates, torch's FlopCounterMode {flops.get_total_flops() / 2}"
-        )
-    layers = tuple(_merge(name, claim, mode, floats) for name, claim in mode.seen.items())
-    inside = sum(p.numel() for name, (module, _) in claims.items() for p in module.parameters())
-    parameters = sum(p.numel() for p in network.parameters())
-    return NetworkCount(layers, parameters, parameters - inside)
+    modules = {name: module for name, module, _ in tagged(network)}
+    layers = tuple(_layer(name, counter, modules.get(name)) for name in counter.tags)
+    claimed = {id(p) for module in modules.values() for p in module.parameters()}
+    other = sum(p.numel() for p in network.parameters() if id(p) not in claimed)
+    return NetworkCount(layers, sum(p.numel() for p in network.parameters()), other)
 
 
-def _stored_floats(module: nn.Module) -> int:
-    return sum(unit.stored_floats() for unit in module.modules() if isinstance(unit, Unit))
+def count_algorithm(algorithm: Algorithm, backbone: str, scale: int, lr_size: tuple[int, int]) -> NetworkCount:
+    """Build the method's network on shapes alone and count it (see `count_network`). Raises Unsupported."""
+    with torch.device("meta"), ShapesOnly():
+        network = build_network(algorithm, backbone, scale)
+    return count_network(network, lr_size)
 
 
-@dataclass(frozen=True)
-class _Call:
-    name: str
-    macs: int
-    outputs: int
-    weights: int
-    biases: int
+@lru_cache
+def count_reference(backbone: str, scale: int, lr_size: tuple[int, int]) -> NetworkCount:
+    """The backbone in full precision; counted once a process."""
+    return count_algorithm(_FullPrecision(), backbone, scale, lr_size)
 
 
-class _Counter(TorchDispatchMode):
-    """Sees every convolution and matrix product below autograd, and knows which claimed layer it ran in."""
+class _FullPrecision(Algorithm):
+    scope = frozenset()
 
-    def __init__(self, network: nn.Module, claims: dict[int, tuple[str, Tag]]):
+
+class _Counter(ShapesOnly):
+    """Sees every convolution, matrix product and normalisation below autograd, and in which claimed layer it runs."""
+
+    def __init__(self, claims: ClaimStack):
         super().__init__()
-        self.calls: list[_Call] = []
-        self.seen: dict[str, Tag] = {}
-        self._stack: list[tuple[str, Tag]] = []
-        for module in network.modules():
-            if id(module) in claims:
-                module.register_forward_pre_hook(partial(self._enter, claims[id(module)]))
-                module.register_forward_hook(self._leave)
-
-    def _enter(self, claim: tuple[str, Tag], *_: object) -> None:
-        self._stack.append(claim)
-
-    def _leave(self, *_: object) -> None:
-        self._stack.pop()
+        self.tags: dict[str, Tag] = {}
+        self.macs, self.outputs, self.normalised, self.weights = Counter(), Counter(), Counter(), Counter()
+        self._claims = claims
+        self._seen: dict[tuple[str, int, int], Tensor] = {}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        if func is aten.convolution.default:
-            weight, bias = args[1], args[2]
-            self._record("convolution", weight, bias, out, out.numel() * weight[0].numel())
-        elif func in (aten.addmm.default, aten.mm.default):
-            bias, left, right = args if len(args) == 3 else (None, *args)
-            self._record("linear layer", right, bias, out, out.numel() * left.shape[-1])
-        elif func in (aten.bmm.default, aten.baddbmm.default):
-            macs = out.numel() * args[-2].shape[-1]
-            self._add("attention", Tag("linear"), _Call("attention", macs, out.numel(), 0, 0))
+        kwargs = kwargs or {}
+        out = super().__torch_dispatch__(func, types, args, kwargs)
+        if func in (aten.native_layer_norm.default, aten.native_group_norm.default):
+            self.normalised[self._name(NORMALISATION)] += out[0].numel()
+        elif (formula := flop_registry.get(func._overloadpacket)) is not None:
+            weight = args[WEIGHT[func]] if func in WEIGHT else None
+            if weight is not None and self._claims.current is None:
+                raise RuntimeError(
+                    f"{func} with a weight {tuple(weight.shape)} carries no claim of its precision. "
+                    "Make the layer with Algorithm.layer(), or mark it with bench.nn.algorithm.tag()."
+                )
+            name = self._name(PRODUCTS)
+            self.macs[name] += formula(*args, **kwargs, out_val=out) // 2
+            if weight is not None:
+                self.outputs[name] += out.numel()
+                self._weigh(name, weight)
         return out
 
-    def _record(self, kind: str, weight: Tensor, bias: Tensor | None, out: Tensor, macs: int) -> None:
-        if not self._stack:
-            raise RuntimeError(
-                f"a {kind} with weight {tuple(weight.shape)} carries no claim of its precision. "
-                "Make it with Algorithm.layer(), or mark it with bench.nn.algorithm.tag()."
-            )
-        name, claim = self._stack[-1]
-        biases = 0 if bias is None else bias.numel()
-        self._add(name, claim, _Call(name, macs, out.numel(), weight.numel(), biases))
+    def _name(self, unclaimed: str) -> str:
+        name, claim = self._claims.current or (unclaimed, Tag("attention"))
+        self.tags.setdefault(name, claim)
+        return name
 
-    def _add(self, name: str, claim: Tag, call: _Call) -> None:
-        self.seen.setdefault(name, claim)
-        self.calls.append(call)
+    def _weigh(self, name: str, weight: Tensor) -> None:
+        """Count a layer's weights once, however often it uses them."""
+        key = (name, weight.untyped_storage()._cdata, weight.storage_offset())
+        if key not in self._seen:
+            self._seen[key] = weight  # held, so that its storage keeps its identity
+            self.weights[name] += weight.numel()
 
 
-def _merge(name: str, claim: Tag, mode: _Counter, floats: dict[str, int]) -> LayerCount:
-    calls = [call for call in mode.calls if call.name == name]
-    part = name.split(".")[0]
+def _layer(name: str, counter: _Counter, module: nn.Module | None) -> LayerCount:
+    claim, weights, part = counter.tags[name], counter.weights[name], name.split(".")[0]
+    own = [] if module is None else list(_own(module))
+    units = [m for m in own if isinstance(m, Unit)]
+    biases = sum(m.bias.numel() for m in own if isinstance(m, nn.Conv2d | nn.Linear | Unit) and m.bias is not None)
+    plain = sum(p.numel() for m in own if not isinstance(m, Unit) for p in m.parameters(recurse=False))
+    beside = max(0, plain - weights + sum(unit.weight.numel() for unit in units))
     return LayerCount(
         name=name,
         part=part if part in PARTS else "body",
         place=claim.place,
-        macs=sum(call.macs for call in calls),
-        outputs=sum(call.outputs for call in calls),
-        weights=sum(call.weights for call in calls),
-        biases=sum(call.biases for call in calls),
+        macs=counter.macs[name],
+        outputs=counter.outputs[name],
+        normalised=counter.normalised[name],
+        weights=weights,
+        biases=biases,
         bits_w=claim.bits_w,
         bits_a=claim.bits_a,
         bases=claim.bases,
-        floats=floats.get(name, 0),
+        extras=beside - biases if claim.full_precision else 0,
+        floats=0 if claim.full_precision else beside + sum(unit.stored_floats() for unit in units),
     )
+
+
+def _own(module: nn.Module) -> Iterator[nn.Module]:
+    """A claimed module and what it is made of, without what makes a claim of its own; a `Unit` in one piece."""
+    yield module
+    if not isinstance(module, Unit):
+        for child in module.children():
+            if not hasattr(child, "bench_tag"):
+                yield from _own(child)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from bench.backbones import BACKBONES
 from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, combinations
 
 PAPER_LR = (320, 180)
@@ -16,9 +17,9 @@ class Comp:
     machine_bound = False
     title = "Theoretical complexity"
     about = (
-        "Counted where the network runs, at PyTorch's dispatcher, and checked against torch's own FlopCounterMode in "
-        "the same pass. Input: low-resolution 320x180 unless the case says otherwise. Strict: every base and every "
-        "stored float counted. Paper: the rule behind the method's own published table."
+        "Counted where the network runs, at PyTorch's dispatcher, with torch's own formula for each operation. "
+        "Input: low-resolution 320x180 unless the case says otherwise. Strict: every base and every stored float "
+        "counted. Paper: the rule behind the method's own published table, named in the record."
     )
     metrics = (
         Metric(
@@ -48,30 +49,31 @@ class Comp:
         return {}
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from bench.nn.build import build_network
-        from tracks._complexity import count_network
-        from tracks._conventions import PAPERS, STRICT
+        from tracks._complexity import count_algorithm, count_reference
+        from tracks._conventions import PAPERS, STRICT, paper_rule
 
         algorithm = context.load_algorithm(cell.algo)
         width, height = (int(side) for side in cell.case.split("x"))
-        net = count_network(build_network(algorithm, cell.backbone, cell.scale), (width, height))
-        paper, bases = PAPERS[algorithm.card.convention], PAPERS["bbcu-bases"]
+        net = count_algorithm(algorithm, cell.backbone, cell.scale, (width, height))
+        family = BACKBONES[cell.backbone].family if cell.backbone in BACKBONES else "cnn"
+        paper, bases = paper_rule(algorithm.card.convention, family), PAPERS["bbcu-bases"]
         metrics = {
             "params_k": STRICT.params(net) / 1e3,
             "ops_g": STRICT.ops(net) / 1e9,
             "params_k_paper": paper.params(net) / 1e3,
-            "ops_g_paper": paper.ops(net) / 1e9,
             "weights_k_bases": bases.params(net) / 1e3,
             "ops_g_bases": bases.ops(net) / 1e9,
         }
+        if (printed := paper.ops(net)) is not None:
+            metrics["ops_g_paper"] = printed / 1e9
         if not algorithm.card.backbone_free:
-            reference = build_network(context.load_algorithm("fp32"), cell.backbone, cell.scale)
-            full = count_network(reference, (width, height))
+            full = count_reference(cell.backbone, cell.scale, (width, height))
             metrics |= {"fp_params_k": STRICT.params(full) / 1e3, "fp_ops_g": STRICT.ops(full) / 1e9}
             metrics["compression"] = metrics["fp_params_k"] / metrics["params_k"]
             metrics["speedup_theory"] = metrics["fp_ops_g"] / metrics["ops_g"]
         details = {
-            "conventions": {c.name: c.about for c in (STRICT, paper, bases)},
+            "conventions": {rule.name: rule.about for rule in (STRICT, paper, bases)},
+            "paper_convention": paper.name,
             "layers": [asdict(layer) for layer in net.layers],
             "parameters": net.parameters,
         }
