@@ -185,12 +185,14 @@ void accumulate_binary(const Span& span, std::int32_t* sums) {
     }
 }
 
-void quantize(const float* x, int pixels, int channels, const UniformInput& input, std::int16_t* row) {
-    const int padded = channels + channels % 2;
+// Rows of int16 (kGroup 2) or of bytes (kGroup 4).
+template <int kGroup>
+void quantize(const float* x, int pixels, int channels, const UniformInput& input, unsigned char* row) {
+    constexpr int kBytes = kGroupBytes / kGroup;
+    const int row_bytes = (channels + kGroup - 1) / kGroup * kGroupBytes;
     const __m256 step = _mm256_set1_ps(input.step), low = _mm256_set1_ps(input.low), high = _mm256_set1_ps(input.high);
-    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    for (int p = 0; p < pixels; ++p, x += channels, row += padded) {
-        row[padded - 1] = 0;
+    const __m256i zero = _mm256_set1_epi32(input.zero), lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    for (int p = 0; p < pixels; ++p, x += channels, row += row_bytes) {
         for (int c = 0; c < channels; c += 8) {
             const bool whole = c + 8 <= channels;
             const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(channels - c), lanes);
@@ -200,67 +202,119 @@ void quantize(const float* x, int pixels, int channels, const UniformInput& inpu
             }
             // max and min return their second operand when the first is NaN.
             v = _mm256_min_ps(_mm256_max_ps(_mm256_div_ps(v, step), low), high);
-            const __m256i q = _mm256_cvtps_epi32(v);
+            const __m256i q = _mm256_and_si256(_mm256_sub_epi32(_mm256_cvtps_epi32(v), zero), mask);
             const __m128i q16 = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
-            if (whole) {
-                _mm_storeu_si128(reinterpret_cast<__m128i*>(row + c), q16);
+            alignas(16) unsigned char packed[16];
+            auto* target = whole ? row + c * kBytes : packed;
+            if (kGroup == 2) {
+                _mm_storeu_si128(reinterpret_cast<__m128i*>(target), q16);
             } else {
-                alignas(16) std::int16_t tail[8];
-                _mm_store_si128(reinterpret_cast<__m128i*>(tail), q16);
-                for (int i = 0; c + i < channels; ++i) {
-                    row[c + i] = tail[i];
+                _mm_storel_epi64(reinterpret_cast<__m128i*>(target), _mm_packus_epi16(q16, q16));
+            }
+            for (int i = c * kBytes; !whole && i < row_bytes; ++i) {
+                row[i] = packed[i - c * kBytes];
+            }
+        }
+    }
+}
+
+// prepared: int16 [block][tap][pair][kChannelBlock][2], or int8 [block][tap][group of four][kChannelBlock][4]
+template <int kGroup>
+void prepare_integer(const std::int8_t* weights, int out_channels, int taps, int channels, unsigned char* prepared) {
+    const int groups = (channels + kGroup - 1) / kGroup;
+    for (int co = 0; co < out_channels; ++co) {
+        for (int tap = 0; tap < taps; ++tap) {
+            const std::size_t first = (static_cast<std::size_t>(co / kChannelBlock) * taps + tap) * groups;
+            for (int c = 0; c < channels; ++c) {
+                const std::size_t at =
+                    ((first + c / kGroup) * kChannelBlock + co % kChannelBlock) * kGroup + c % kGroup;
+                if (kGroup == 2) {
+                    reinterpret_cast<std::int16_t*>(prepared)[at] = *weights++;
+                } else {
+                    reinterpret_cast<std::int8_t*>(prepared)[at] = *weights++;
                 }
             }
         }
     }
 }
 
-template <int kPixels>
+// One channel group of kPixels pixels against the four vectors of a channel block.
+template <int kPixels, typename Multiply>
+inline void for_group(std::size_t stride, const unsigned char* input, const unsigned char* weight, Multiply multiply) {
+    __m256i group[kPixels];
+    for (int p = 0; p < kPixels; ++p) {
+        group[p] = _mm256_castps_si256(_mm256_broadcast_ss(reinterpret_cast<const float*>(input + p * stride)));
+    }
+    for (int v = 0; v < kChannelBlock / 8; ++v) {
+        __m256i lanes = _mm256_load_si256(reinterpret_cast<const __m256i*>(weight + 32 * v));
+        // One load for all pixels: GCC would otherwise repeat it in every multiplication.
+        asm("" : "+x"(lanes));
+        for (int p = 0; p < kPixels; ++p) {
+            multiply(p, v, group[p], lanes);
+        }
+    }
+}
+
+template <int kPixels, int kGroup>
 void integer_tile(const Span& span, int pixel, int block, std::int32_t* sums) {
     constexpr int kVectors = kChannelBlock / 8;
-    constexpr std::size_t kPairBytes = 2 * kChannelBlock * sizeof(std::int16_t);
-    const std::size_t block_bytes = static_cast<std::size_t>(span.taps_total) * span.depth * kPairBytes;
-    const std::size_t padded = static_cast<std::size_t>(span.blocks) * kChannelBlock;
+    constexpr std::size_t kUnitBytes = kChannelBlock * kGroupBytes;
+    const std::size_t tap_bytes = static_cast<std::size_t>(span.depth) * kUnitBytes;
+    const unsigned char* weights = span.weights + block * span.taps_total * tap_bytes;
+    const std::int32_t* start = span.start + block * kChannelBlock;
+    const __m256i ones = _mm256_set1_epi16(1);
+    const std::size_t stride = span.pixel_stride;
+
     __m256i total[kPixels][kVectors];
-    for (int p = 0; p < kPixels; ++p) {
-        for (int v = 0; v < kVectors; ++v) {
-            total[p][v] = _mm256_setzero_si256();
+    for (int v = 0; v < kVectors; ++v) {
+        for (int p = 0; p < kPixels; ++p) {
+            total[p][v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(start + 8 * v));
         }
     }
     for (int t = 0; t < span.tap_count; ++t) {
         const unsigned char* input = span.taps[t].input + pixel * span.pixel_stride;
-        const unsigned char* weight =
-            span.weights + block * block_bytes + static_cast<std::size_t>(span.taps[t].index) * span.depth * kPairBytes;
-        for (int i = 0; i < span.depth; ++i, input += 4, weight += kPairBytes) {
-            __m256i pair[kPixels];
-            for (int p = 0; p < kPixels; ++p) {
-                pair[p] = _mm256_castps_si256(
-                    _mm256_broadcast_ss(reinterpret_cast<const float*>(input + p * span.pixel_stride)));
+        const unsigned char* weight = weights + span.taps[t].index * tap_bytes;
+        if (kGroup == 2) {
+            for (int i = 0; i < span.depth; ++i, input += kGroupBytes, weight += kUnitBytes) {
+                for_group<kPixels>(stride, input, weight, [&](int p, int v, __m256i group, __m256i lanes) {
+                    total[p][v] = _mm256_add_epi32(total[p][v], _mm256_madd_epi16(group, lanes));
+                });
             }
-            for (int v = 0; v < kVectors; ++v) {
-                const __m256i lanes = _mm256_load_si256(reinterpret_cast<const __m256i*>(weight + 32 * v));
-                for (int p = 0; p < kPixels; ++p) {
-                    total[p][v] = _mm256_add_epi32(total[p][v], _mm256_madd_epi16(pair[p], lanes));
+            continue;
+        }
+        for (int i = 0; i < span.depth;) {
+            const int end = span.depth - i < span.groups_per_flush ? span.depth : i + span.groups_per_flush;
+            __m256i halves[kPixels][kVectors] = {};
+            for (; i < end; ++i, input += kGroupBytes, weight += kUnitBytes) {
+                for_group<kPixels>(stride, input, weight, [&](int p, int v, __m256i group, __m256i lanes) {
+                    halves[p][v] = _mm256_add_epi16(halves[p][v], _mm256_maddubs_epi16(group, lanes));
+                });
+            }
+            for (int p = 0; p < kPixels; ++p) {
+                for (int v = 0; v < kVectors; ++v) {
+                    total[p][v] = _mm256_add_epi32(total[p][v], _mm256_madd_epi16(halves[p][v], ones));
                 }
             }
         }
     }
     for (int p = 0; p < kPixels; ++p) {
-        std::int32_t* out = sums + (pixel + p) * padded + static_cast<std::size_t>(block) * kChannelBlock;
+        std::int32_t* out = sums + static_cast<std::size_t>((pixel + p) * span.blocks + block) * kChannelBlock;
         for (int v = 0; v < kVectors; ++v) {
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 8 * v), total[p][v]);
         }
     }
 }
 
+template <int kGroup>
 void accumulate_integer(const Span& span, std::int32_t* sums) {
+    constexpr int kPixels = 2;
     for (int block = 0; block < span.blocks; ++block) {
         int p = 0;
-        for (; p + 2 <= span.pixels; p += 2) {
-            integer_tile<2>(span, p, block, sums);
+        for (; p + kPixels <= span.pixels; p += kPixels) {
+            integer_tile<kPixels, kGroup>(span, p, block, sums);
         }
-        if (p < span.pixels) {
-            integer_tile<1>(span, p, block, sums);
+        for (; p < span.pixels; ++p) {
+            integer_tile<1, kGroup>(span, p, block, sums);
         }
     }
 }
@@ -331,6 +385,7 @@ void epilogue(const EpilogueParams& params, const EpilogueSpan& span) {
 }
 
 const BinaryOps binary{"avx2", kNibbles, kNibbles * kChannelBlock, pack, prepare, accumulate_binary};
-const IntegerOps integer{"avx2", quantize, accumulate_integer};
+const IntegerOps integer{"avx2", 2, 0, quantize<2>, prepare_integer<2>, accumulate_integer<2>};
+const IntegerOps narrow{"avx2", 4, 32767, quantize<4>, prepare_integer<4>, accumulate_integer<4>};
 
 } // namespace bisr::avx2

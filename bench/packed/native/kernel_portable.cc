@@ -84,38 +84,56 @@ void accumulate_binary(const Span& span, std::int32_t* sums) {
     }
 }
 
-void quantize(const float* x, int pixels, int channels, const UniformInput& input, std::int16_t* row) {
+void quantize(const float* x, int pixels, int channels, const UniformInput& input, unsigned char* row) {
+    auto* out = reinterpret_cast<std::int16_t*>(row);
     const int padded = channels + channels % 2;
-    for (int p = 0; p < pixels; ++p, x += channels, row += padded) {
-        row[padded - 1] = 0;
+    for (int p = 0; p < pixels; ++p, x += channels, out += padded) {
+        out[padded - 1] = 0;
         for (int c = 0; c < channels; ++c) {
             const float shifted = input.shift != nullptr ? x[c] + input.shift[c] : x[c];
             float v = shifted / input.step;
             v = v > input.low ? v : input.low;
             v = v < input.high ? v : input.high;
-            row[c] = static_cast<std::int16_t>(std::nearbyintf(v));
+            out[c] = static_cast<std::int16_t>(std::nearbyintf(v) - static_cast<float>(input.zero));
+        }
+    }
+}
+
+// prepared: int16 [block][tap][channel, even count][kChannelBlock]
+void prepare_integer(const std::int8_t* weights, int out_channels, int taps, int channels, unsigned char* prepared) {
+    auto* out = reinterpret_cast<std::int16_t*>(prepared);
+    const int padded = channels + channels % 2;
+    for (int co = 0; co < out_channels; ++co) {
+        for (int tap = 0; tap < taps; ++tap) {
+            const std::size_t first = (static_cast<std::size_t>(co / kChannelBlock) * taps + tap) * padded;
+            for (int c = 0; c < channels; ++c) {
+                out[(first + c) * kChannelBlock + co % kChannelBlock] = *weights++;
+            }
         }
     }
 }
 
 void accumulate_integer(const Span& span, std::int32_t* sums) {
-    constexpr std::size_t kPair = 2 * kChannelBlock;
-    const std::size_t depth = static_cast<std::size_t>(span.taps_total) * span.depth;
+    const std::size_t tap_weights = static_cast<std::size_t>(span.depth) * 2 * kChannelBlock;
     for (int p = 0; p < span.pixels; ++p) {
         for (int b = 0; b < span.blocks; ++b, sums += kChannelBlock) {
-            const auto* weights = reinterpret_cast<const std::int16_t*>(span.weights) + b * depth * kPair;
+            const auto* weights = reinterpret_cast<const std::int16_t*>(span.weights) + b * span.taps_total * tap_weights;
+            std::int32_t lanes[kChannelBlock];
             for (int lane = 0; lane < kChannelBlock; ++lane) {
-                sums[lane] = 0;
+                lanes[lane] = span.start[b * kChannelBlock + lane];
             }
             for (int t = 0; t < span.tap_count; ++t) {
                 const auto* input = reinterpret_cast<const std::int16_t*>(span.taps[t].input + p * span.pixel_stride);
-                const auto* weight = weights + static_cast<std::size_t>(span.taps[t].index) * span.depth * kPair;
-                for (int i = 0; i < span.depth; ++i, weight += kPair) {
-                    const std::int32_t even = input[2 * i], odd = input[2 * i + 1];
+                const std::int16_t* weight = weights + span.taps[t].index * tap_weights;
+                for (int c = 0; c < 2 * span.depth; ++c, weight += kChannelBlock) {
+                    const std::int16_t value = input[c];
                     for (int lane = 0; lane < kChannelBlock; ++lane) {
-                        sums[lane] += even * weight[2 * lane] + odd * weight[2 * lane + 1];
+                        lanes[lane] += value * weight[lane];
                     }
                 }
+            }
+            for (int lane = 0; lane < kChannelBlock; ++lane) {
+                sums[lane] = lanes[lane];
             }
         }
     }
@@ -161,6 +179,6 @@ void epilogue(const EpilogueParams& params, const EpilogueSpan& span) {
 }
 
 const BinaryOps binary{"portable", 8, 8 * kChannelBlock, pack, prepare, accumulate_binary};
-const IntegerOps integer{"portable", quantize, accumulate_integer};
+const IntegerOps integer{"portable", 2, 0, quantize, prepare_integer, accumulate_integer};
 
 } // namespace bisr::portable

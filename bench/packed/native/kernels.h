@@ -32,10 +32,12 @@ struct Span {
     int taps_total;               // kernel_h * kernel_w
     int pixels;                   // 1 to kMaxSpan
     std::size_t pixel_stride;     // bytes between the packed inputs of neighbouring output pixels
-    int depth;                    // units of one tap: 64-channel words (binary) or channel pairs (integer)
+    int depth;                    // units of one tap: 64-channel words (binary) or channel groups (integer)
     const unsigned char* weights; // one base, as prepared for this kernel, 64-byte aligned
     int blocks;                   // output channels / kChannelBlock, rounded up
-    std::int32_t offset;          // binary only: in_channels * tap_count, the sum if every sign agreed
+    std::int32_t offset;          // binary: in_channels * tap_count, the sum if every sign agreed
+    const std::int32_t* start;    // integer: [blocks * kChannelBlock], what the sums begin with
+    int groups_per_flush;         // integer: groups whose products IntegerOps::sum_limit allows to be summed
 };
 
 // Writes sums[pixels][blocks * kChannelBlock].
@@ -57,13 +59,24 @@ struct BinaryOps {
 struct UniformInput {
     const float* shift; // [channels] or null
     float step, low, high;
+    int zero; // subtracted from q
 };
 
-// Rows hold int16 [pixels][2 * depth]; weights int16 [block][tap][pair][kChannelBlock][2]. Products and sums are exact.
+// Bytes of one channel group in a packed row and, per output channel, in the prepared weights.
+constexpr int kGroupBytes = 4;
+
+// Small integers on both sides; products and sums are exact.
 struct IntegerOps {
     const char* name;
-    // q = rint(clamp((x + shift) / step, low, high)), half to even; NaN becomes low. Odd channel counts get a zero.
-    void (*quantize)(const float* x, int pixels, int channels, const UniformInput& input, std::int16_t* row);
+    int group; // channels of a group: 2 as int16, or 4 as bytes (unsigned inputs, signed weights)
+    // Largest |sum| that one lane may reach between flushes, where the products of two channels meet in a lane; 0 when
+    // there is no limit below that of int32.
+    int sum_limit;
+    // Row = q - zero with q = rint(clamp((x + shift) / step, low, high)), half to even; NaN becomes low. Channels that
+    // fill up the last group are 0.
+    void (*quantize)(const float* x, int pixels, int channels, const UniformInput& input, unsigned char* row);
+    // weights [out_channels][taps][channels] -> [block][tap][group] units of kChannelBlock * kGroupBytes, zeroed before.
+    void (*prepare)(const std::int8_t* weights, int out_channels, int taps, int channels, unsigned char* prepared);
     Accumulate accumulate;
 };
 
@@ -103,6 +116,7 @@ void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
 namespace avx2 {
 extern const BinaryOps binary;
 extern const IntegerOps integer;
+extern const IntegerOps narrow; // for products that leave room in 16 bits: twice as fast
 void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
 } // namespace avx2
 

@@ -3,7 +3,9 @@
 #include "pool.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
 
 namespace bisr {
 
@@ -21,7 +23,8 @@ struct Layer::Scratch {
     unsigned char* rows; // ring of packed input rows
     std::size_t row_bytes;
     int ring;
-    std::int32_t* sums; // [bases][kMaxSpan][padded]
+    std::int32_t* sums;  // [bases][kMaxSpan][padded]
+    std::int32_t* start; // [padded]
 };
 
 namespace {
@@ -29,14 +32,14 @@ namespace {
 std::size_t cache_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // Signs as integers, for the rare layer with sign inputs and weights of several bits.
-void signs_as_integers(const float* x, int pixels, int channels, const SignQuantizer& sign, std::int16_t* row) {
-    const int padded = channels + channels % 2;
+template <typename T>
+void signs_as_integers(const float* x, int pixels, int channels, int padded, const SignQuantizer& sign, int zero, T* row) {
     for (int p = 0; p < pixels; ++p, x += channels, row += padded) {
-        row[padded - 1] = 0;
         for (int c = 0; c < channels; ++c) {
             const bool flip = sign.flip[c / 64] >> c % 64 & 1;
-            row[c] = (x[c] >= sign.threshold[c]) != flip ? 1 : -1;
+            row[c] = static_cast<T>(((x[c] >= sign.threshold[c]) != flip ? 1 : -1) - zero);
         }
+        std::fill(row + channels, row + padded, T{0});
     }
 }
 
@@ -44,9 +47,9 @@ void signs_as_integers(const float* x, int pixels, int channels, const SignQuant
 
 Layer::Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input, const std::uint64_t* bits,
              EpilogueVectors epilogue)
-    : geometry_(geometry), binary_(kernel.binary), integer_(nullptr), float_work_(kernel.epilogue),
-      accumulate_(kernel.binary->accumulate), sign_(std::move(input)), uniform_{}, signs_(true),
-      pixel_bytes_(geometry.words() * kernel.binary->word_bytes), depth_(geometry.words()),
+    : geometry_(geometry), binary_(kernel.binary), accumulate_(kernel.binary->accumulate), float_work_(kernel.epilogue),
+      signs_(true), sign_(std::move(input)), depth_(geometry.words()),
+      pixel_bytes_(geometry.words() * kernel.binary->word_bytes),
       base_bytes_(static_cast<std::size_t>(geometry.blocks()) * geometry.taps() * geometry.words() *
                   kernel.binary->unit_bytes) {
     weights_ = std::make_unique<AlignedBytes>(base_bytes_ * geometry_.bases);
@@ -60,33 +63,53 @@ Layer::Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input
 
 Layer::Layer(const Kernel& kernel, const Geometry& geometry, UniformQuantizer input, const std::int8_t* weights,
              EpilogueVectors epilogue)
-    : geometry_(geometry), binary_(nullptr), integer_(kernel.integer), float_work_(kernel.epilogue),
-      accumulate_(kernel.integer->accumulate), uniform_(std::move(input)), signs_(false),
-      pixel_bytes_(geometry.pairs() * 2 * sizeof(std::int16_t)), depth_(geometry.pairs()),
-      base_bytes_(static_cast<std::size_t>(geometry.blocks()) * geometry.taps() * geometry.pairs() * 2 * kChannelBlock *
-                  sizeof(std::int16_t)) {
+    : geometry_(geometry), float_work_(kernel.epilogue), signs_(false), uniform_(std::move(input)) {
+    choose_integer_ops(kernel, weights);
     prepare_integer(weights);
     set_epilogue(epilogue);
 }
 
 Layer::Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input, const std::int8_t* weights,
              EpilogueVectors epilogue)
-    : Layer(kernel, geometry, UniformQuantizer{}, weights, std::move(epilogue)) {
+    : Layer(kernel, geometry, UniformQuantizer{{}, 1.0f, -1.0f, 1.0f}, weights, std::move(epilogue)) {
     sign_ = std::move(input);
     signs_ = true;
+}
+
+void Layer::choose_integer_ops(const Kernel& kernel, const std::int8_t* weights) {
+    constexpr int kWorthwhile = 4; // groups per flush below which flushing costs more than the narrow lanes save
+    const Geometry& g = geometry_;
+    integer_ = kernel.integer;
+    if (kernel.narrow != nullptr) {
+        const std::size_t count = static_cast<std::size_t>(g.bases) * g.out_channels * g.taps() * g.in_channels;
+        int largest = 1;
+        for (std::size_t i = 0; i < count; ++i) {
+            largest = std::max(largest, std::abs(static_cast<int>(weights[i])));
+        }
+        const int input_span = std::max(1, static_cast<int>(uniform_.high - uniform_.low));
+        groups_per_flush_ = kernel.narrow->sum_limit / (2 * input_span * largest);
+        if (groups_per_flush_ >= kWorthwhile) {
+            integer_ = kernel.narrow;
+            zero_ = static_cast<int>(uniform_.low);
+        }
+    }
+    accumulate_ = integer_->accumulate;
+    depth_ = (g.in_channels + integer_->group - 1) / integer_->group;
+    pixel_bytes_ = static_cast<std::size_t>(depth_) * kGroupBytes;
+    base_bytes_ = static_cast<std::size_t>(g.blocks()) * g.taps() * depth_ * kChannelBlock * kGroupBytes;
 }
 
 void Layer::prepare_integer(const std::int8_t* weights) {
     const Geometry& g = geometry_;
     weights_ = std::make_unique<AlignedBytes>(base_bytes_ * g.bases);
+    tap_starts_.assign(g.bases * g.taps() * g.padded(), 0);
     for (int b = 0; b < g.bases; ++b) {
-        auto* out = reinterpret_cast<std::int16_t*>(weights_->data() + b * base_bytes_);
+        integer_->prepare(weights, g.out_channels, g.taps(), g.in_channels, weights_->data() + b * base_bytes_);
         for (int co = 0; co < g.out_channels; ++co) {
             for (int tap = 0; tap < g.taps(); ++tap) {
-                const std::size_t unit =
-                    (static_cast<std::size_t>(co / kChannelBlock) * g.taps() + tap) * g.pairs();
+                std::int32_t& start = tap_starts_[(b * g.taps() + tap) * g.padded() + co];
                 for (int ci = 0; ci < g.in_channels; ++ci) {
-                    out[((unit + ci / 2) * kChannelBlock + co % kChannelBlock) * 2 + ci % 2] = *weights++;
+                    start += zero_ * *weights++;
                 }
             }
         }
@@ -94,7 +117,7 @@ void Layer::prepare_integer(const std::int8_t* weights) {
 }
 
 void Layer::set_epilogue(const EpilogueVectors& vectors) {
-    const std::size_t padded = static_cast<std::size_t>(geometry_.blocks()) * kChannelBlock;
+    const std::size_t padded = geometry_.padded();
     const int channels = geometry_.out_channels, bases = geometry_.bases;
     vectors_.resize((bases + 4) * padded);
     float* next = vectors_.data();
@@ -131,12 +154,13 @@ void Layer::run(const Image& image, const Result& result, int threads) const {
     const int out_h = g.out_h(image.h), out_w = g.out_w(image.w);
     const int ring = pointwise() ? 1 : (g.kernel_h - 1) * g.dilation + 1;
     const std::size_t row_bytes = cache_lines(pixel_bytes_ * (pointwise() ? kMaxSpan : image.w));
-    const std::size_t padded = static_cast<std::size_t>(g.blocks()) * kChannelBlock;
-    const std::size_t worker_bytes = ring * row_bytes + g.bases * kMaxSpan * padded * sizeof(std::int32_t);
+    const std::size_t sums = g.bases * kMaxSpan * g.padded();
+    const std::size_t worker_bytes = ring * row_bytes + (sums + g.padded()) * sizeof(std::int32_t);
     const AlignedBytes memory(worker_bytes * threads);
     const auto scratch = [&](int worker) {
         unsigned char* rows = memory.data() + worker * worker_bytes;
-        return Scratch{rows, row_bytes, ring, reinterpret_cast<std::int32_t*>(rows + ring * row_bytes)};
+        auto* first_sum = reinterpret_cast<std::int32_t*>(rows + ring * row_bytes);
+        return Scratch{rows, row_bytes, ring, first_sum, first_sum + sums};
     };
 
     if (pointwise()) {
@@ -189,13 +213,15 @@ void Layer::pack_row(const float* x, int pixels, unsigned char* row) const {
         binary_->pack(x, pixels, geometry_.in_channels, sign_.threshold.data(), sign_.flip.data(), row);
         return;
     }
-    auto* integers = reinterpret_cast<std::int16_t*>(row);
-    if (signs_) {
-        signs_as_integers(x, pixels, geometry_.in_channels, sign_, integers);
-        return;
+    const int channels = geometry_.in_channels, padded = depth_ * integer_->group;
+    if (!signs_) {
+        const float* shift = uniform_.shift.empty() ? nullptr : uniform_.shift.data();
+        integer_->quantize(x, pixels, channels, {shift, uniform_.step, uniform_.low, uniform_.high, zero_}, row);
+    } else if (integer_->group == 2) {
+        signs_as_integers(x, pixels, channels, padded, sign_, zero_, reinterpret_cast<std::int16_t*>(row));
+    } else {
+        signs_as_integers(x, pixels, channels, padded, sign_, zero_, row);
     }
-    const float* shift = uniform_.shift.empty() ? nullptr : uniform_.shift.data();
-    integer_->quantize(x, pixels, geometry_.in_channels, {shift, uniform_.step, uniform_.low, uniform_.high}, integers);
 }
 
 void Layer::rows(const Image& image, const Result& result, const std::vector<Columns>& columns, int n, int y0, int y1,
@@ -254,12 +280,21 @@ void Layer::pixels(const Image& image, const Result& result, std::size_t first, 
 void Layer::finish_span(Span& span, const Result& result, std::size_t pixel, std::size_t pixels_total,
                  const Scratch& scratch) const {
     const Geometry& g = geometry_;
-    const std::size_t padded = static_cast<std::size_t>(g.blocks()) * kChannelBlock;
+    const std::size_t padded = g.padded();
     span.taps_total = g.taps();
     span.depth = depth_;
     span.blocks = g.blocks();
     span.offset = g.in_channels * span.tap_count;
+    span.start = scratch.start;
+    span.groups_per_flush = groups_per_flush_;
     for (int b = 0; b < g.bases; ++b) {
+        if (integer_ != nullptr) {
+            std::fill_n(scratch.start, padded, 0);
+            for (int t = 0; t < span.tap_count; ++t) {
+                const std::int32_t* tap = &tap_starts_[(b * g.taps() + span.taps[t].index) * padded];
+                std::transform(tap, tap + padded, scratch.start, scratch.start, std::plus<>{});
+            }
+        }
         span.weights = weights_->data() + b * base_bytes_;
         accumulate_(span, scratch.sums + b * kMaxSpan * padded);
     }

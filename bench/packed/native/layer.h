@@ -19,8 +19,8 @@ struct Geometry {
 
     int taps() const { return kernel_h * kernel_w; }
     int words() const { return (in_channels + 63) / 64; }
-    int pairs() const { return (in_channels + 1) / 2; }
     int blocks() const { return (out_channels + kChannelBlock - 1) / kChannelBlock; }
+    std::size_t padded() const { return static_cast<std::size_t>(blocks()) * kChannelBlock; }
     int out_h(int h) const { return extent(h, kernel_h, pad_h); }
     int out_w(int w) const { return extent(w, kernel_w, pad_w); }
 
@@ -99,6 +99,7 @@ class Layer {
     struct Scratch; // one worker's memory
 
     void set_epilogue(const EpilogueVectors& vectors);
+    void choose_integer_ops(const Kernel& kernel, const std::int8_t* weights);
     void prepare_integer(const std::int8_t* weights);
     std::vector<Columns> split_columns(int w, int out_w) const;
     void pack_row(const float* x, int pixels, unsigned char* row) const;
@@ -110,18 +111,21 @@ class Layer {
     bool pointwise() const;
 
     Geometry geometry_;
-    const BinaryOps* binary_; // null for integer layers
-    const IntegerOps* integer_;
-    Epilogue float_work_;
+    const BinaryOps* binary_ = nullptr;   // set for layers with signs on both sides,
+    const IntegerOps* integer_ = nullptr; // and this one for all others
     Accumulate accumulate_;
-    SignQuantizer sign_;
-    UniformQuantizer uniform_;
+    Epilogue float_work_;
     bool signs_; // the input is a sign
-    std::size_t pixel_bytes_;
+    SignQuantizer sign_;
+    UniformQuantizer uniform_{};
+    int zero_ = 0; // integer: subtracted from inputs in packed rows
+    int groups_per_flush_ = 0;
     int depth_;
+    std::size_t pixel_bytes_;
     std::size_t base_bytes_;
     std::unique_ptr<AlignedBytes> weights_;
-    std::vector<float> vectors_; // scale per base, then the epilogue's other vectors, each padded
+    std::vector<std::int32_t> tap_starts_; // integer: [bases][taps][padded], zero * sum of the tap's weights
+    std::vector<float> vectors_;           // scale per base, then the epilogue's other vectors, each padded
     EpilogueParams epilogue_{};
 };
 

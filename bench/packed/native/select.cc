@@ -18,10 +18,10 @@ bool has_avx512_vpopcnt() {
 // Fastest first. A processor with AVX-512 also has AVX2, which serves the integer layers and the epilogue.
 const Kernel kTable[] = {
 #if defined(__x86_64__)
-    {"avx512_vpopcnt", has_avx512_vpopcnt, &avx512_vpopcnt::binary, &avx2::integer, avx2::epilogue},
-    {"avx2", has_avx2, &avx2::binary, &avx2::integer, avx2::epilogue},
+    {"avx512_vpopcnt", has_avx512_vpopcnt, &avx512_vpopcnt::binary, &avx2::integer, &avx2::narrow, avx2::epilogue},
+    {"avx2", has_avx2, &avx2::binary, &avx2::integer, &avx2::narrow, avx2::epilogue},
 #endif
-    {"portable", always, &portable::binary, &portable::integer, portable::epilogue},
+    {"portable", always, &portable::binary, &portable::integer, nullptr, portable::epilogue},
 };
 
 std::string joined(const std::vector<std::string>& names) {

@@ -13,6 +13,7 @@ struct Kernel {
     bool (*supported)();
     const BinaryOps* binary;
     const IntegerOps* integer;
+    const IntegerOps* narrow; // faster where the layer's products leave room in its sum_limit; null if there is none
     Epilogue epilogue;
 };
 
