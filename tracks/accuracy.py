@@ -96,7 +96,7 @@ class Accuracy:
                 "seconds_harness": total - network,
             },
             kernels=_kernels(upscale) if twin else {},
-            weights_sha256=trained.weights_sha256,
+            weights_sha256=trained.sha256,
             dataset_sha256=remarks.sha256,
         )
 

@@ -100,7 +100,7 @@ class Robust:
             details=remarks.details
             | {"weights": trained.label, "gap_db": gaps, "psnr_bicubic": bicubic, "padded": padded,
                "severities": list(severities), "device": str(device)},
-            weights_sha256=trained.weights_sha256,
+            weights_sha256=trained.sha256,
             dataset_sha256=remarks.sha256,
         )  # fmt: skip
 
