@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from algorithms.bbcu import L, M
-from bench.nn.algorithm import Algorithm, Place, Recipe
+from algorithms.bbcu import CARDS
+from bench.nn.algorithm import CNNS, Algorithm, Place, Recipe
 from bench.nn.estimators import clip, poly
 from bench.nn.quantizers import ChannelScaledSign, ShiftedSign
 from bench.nn.unit import RPReLU, Unit, skip_for
@@ -12,7 +12,7 @@ from bench.nn.unit import RPReLU, Unit, skip_for
 class BBCU(Algorithm):
     """BBCU-L: the body is binary; the activation sits inside the branch, the shortcut after it, no normalisation."""
 
-    card = L
+    card = CARDS[0]
     scope = frozenset({"body", "linear"})
     block_shortcut = False
     recipe = Recipe(300_000, 16, 32, 1e-4, (0.9, 0.99), (200_000,), "official x2 configuration")
@@ -36,8 +36,9 @@ class BBCU(Algorithm):
 class BBCUM(BBCU):
     """BBCU-M: all but the first and the last convolution is binary; ahead of a shuffle the shortcut is repeated."""
 
-    card = M
-    scope = frozenset({"body", "linear", "upsample", "conv_hr"})
+    card = CARDS[1]
+    backbones = CNNS
+    scope = frozenset({"body", "upsample", "conv_hr"})
 
     def upsample_stage(self, channels: int, factor: int, activation: nn.Module | None) -> nn.Module:
         """The unit's RPReLU takes the place of the activation after the shuffle."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from algorithms.e2fif import LIGHTWEIGHT, REPEAT
+from algorithms.e2fif import CARDS
 from bench.nn.algorithm import CNNS, Algorithm, Place, Recipe, parts_of
 from bench.nn.estimators import identity, poly
 from bench.nn.quantizers import PlainSign, Sign
@@ -12,7 +12,7 @@ from bench.nn.unit import Unit, skip_for
 class E2FIF(Algorithm):
     """A full-precision path from end to end: every binary convolution has a shortcut, the tail is not binary at all."""
 
-    card = LIGHTWEIGHT
+    card = CARDS[0]
     backbones = CNNS
     block_shortcut = False
     recipe = Recipe(
@@ -49,7 +49,7 @@ class E2FIF(Algorithm):
 class E2FIFRepeat(E2FIF):
     """The repeat-shortcut tail: a binary convolution to scale^2 times the channels, in one stage even for x4."""
 
-    card = REPEAT
+    card = CARDS[1]
     scope = frozenset({"body", "upsample"})
 
     def ending(self, channels: int, scale: int) -> tuple[nn.Module, nn.Module]:

@@ -23,7 +23,7 @@ class ScaleAwareSign(WeightQuantizer):
     """alpha_o * sign(W_o) whose gradient keeps the scale: dL/dW = dL/dvalue * (alpha * estimator(W) + own / n).
 
     With ``own_term`` (XNOR-Net, Rastegari et al., ECCV 2016, section 3.1) each weight also acts through its share 1/n
-    of alpha = mean |W_o|; without it this is Bi-Real Net's magnitude-aware gradient (Liu et al., ECCV 2018, eq. 9).
+    of alpha = mean |W_o|; without it this is Bi-Real Net's magnitude-aware gradient (Liu et al., ECCV 2018).
     """
 
     def __init__(self, estimator: Estimator = clip, own_term: bool = False):

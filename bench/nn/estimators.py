@@ -45,7 +45,7 @@ def swish(x: Tensor, beta: float = 5.0) -> Tensor:
 
 
 class Tanh:
-    """k t (1 - tanh(t x)^2) with k = max(1/t, 1): IR-Net's error decay estimator (Qin et al., CVPR 2020, eq. 9-10).
+    """k t (1 - tanh(t x)^2) with k = max(1/t, 1): IR-Net's error decay estimator (Qin et al., CVPR 2020).
 
     ``t`` grows over the training: at first nearly the identity, at the end nearly the sign's own derivative.
     """
