@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from bench.nouns import Card
-from bench.plan import load_preset
+from bench.plan import Preset, load_preset
 from bench.record import Record
 
+PRESETS = ("quick", "paper", "smoke")
+"""In the order in which they are preferred; the first is the default."""
 DATA_TRACKS = ("accuracy", "robust")
+COMP_SIZE = "320x180"
+"""Input of the comp track unless an option says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +42,12 @@ class Command:
 def command(record: Record, card: Card | None = None) -> Command:
     """How to measure the record's cell again. Everything that a record or card says is quoted."""
     cell, made = record.cell, record.provenance
-    words: list[str] = []
-    if cell.track in DATA_TRACKS and (preset := _preset_with(cell.case)) != "quick":
-        words += ["--preset", preset]
-    size = re.match(r"\d+x\d+", cell.case)
-    if size and cell.track not in DATA_TRACKS:
-        words += ["--lr-size", size[0]]
-    words += ["--threads", str(made.threads), "--seed", str(made.seed)]
+    words = [*_data(record), *_sizes(record), "--threads", str(made.threads), "--seed", str(made.seed)]
     if isinstance(repeats := made.settings.get("repeats"), int):
         words += ["--repeats", str(repeats)]
-    if made.settings.get("input"):
-        words += ["--input", "FILE"]
-    if "untrained" in record.flags and cell.track in DATA_TRACKS:
-        words += ["--allow-untrained"]
+    if made.settings.get("weights_file_sha256"):
+        words += ["--weights", f"{cell.algo}=FILE"]
+    words += [word for option in _options(record) for word in ("--set", option)]
     kernel = made.settings.get("kernel")
     own = card is not None and card.adapter.rpartition(":")[0].endswith(".py")
     return Command(
@@ -60,6 +60,45 @@ def command(record: Record, card: Card | None = None) -> Command:
     )
 
 
-def _preset_with(dataset: str) -> str:
-    """The smaller of quick and paper that has the data set."""
-    return "quick" if any(dataset.startswith(name) for name in load_preset("quick").datasets) else "paper"
+def _data(record: Record) -> list[str]:
+    """The preset that holds the cell's data set and severities, where it is not the default."""
+    if record.cell.track not in DATA_TRACKS:
+        return []
+    dataset, severities = record.cell.case.removesuffix("+"), record.provenance.settings.get("severities")
+    fitting = [name for name in PRESETS if _fits(_preset(name), dataset, severities)]
+    words = ["--preset", fitting[0]] if fitting and fitting[0] != PRESETS[0] else []
+    words += [] if dataset == "sample" else ["--data-root", "DIR"]
+    return words + (["--allow-untrained"] if "untrained" in record.flags else [])
+
+
+@cache
+def _preset(name: str) -> Preset:
+    return load_preset(name)
+
+
+def _fits(preset: Preset, dataset: str, severities: Any) -> bool:
+    return dataset in preset.datasets and severities in (None, list(preset.severities))
+
+
+def _sizes(record: Record) -> list[str]:
+    size = re.match(r"\d+x\d+(?![\dx])", record.cell.case)
+    words = ["--lr-size", size[0]] if size and record.cell.track == "infer" else []
+    return words + (["--input", "FILE"] if record.provenance.settings.get("input") else [])
+
+
+def _options(record: Record) -> list[str]:
+    """Track options, as ``--set`` takes them."""
+    cell, settings = record.cell, record.provenance.settings
+    chosen: dict[str, Any] = {}
+    if cell.track == "comp" and cell.case != COMP_SIZE:
+        chosen["lr_size"] = cell.case
+    if cell.track == "accuracy":
+        chosen = {name: settings[name] for name in ("engine", "metrics") if isinstance(settings.get(name), str)}
+        chosen |= {"self_ensemble": "true"} if cell.case.endswith("+") else {}
+    if cell.track == "train" and isinstance(sweep := settings.get("sweep"), list):
+        chosen = dict(zip(("iterations", "batch", "patch"), sweep, strict=False))
+    return [f"{cell.track}.{name}={value}" for name, value in _plain(chosen).items()]
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in options.items()}

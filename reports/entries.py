@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bench.published import Published, matching
-from bench.record import Record
+from bench.record import Measured, Record
 from bench.scoring.means import mean, sample_sd
 from reports.known import Known
 from reports.layout import Layout
@@ -14,17 +14,37 @@ from reports.table import Entry, Quote
 from reports.text import clean
 
 
+def metrics_of(record: Record, layout: Layout) -> Mapping[str, Measured]:
+    """A record's metrics, those that the layout folds replaced by their means."""
+    if layout.fold is None:
+        return record.metrics
+    kept: dict[str, Measured] = {}
+    folded: dict[str, list[tuple[int, Measured]]] = {}
+    for key, measured in record.metrics.items():
+        if match := layout.fold.fullmatch(key):
+            folded.setdefault(match["corruption"], []).append((int(match["severity"]), measured))
+        else:
+            kept[key] = measured
+    for name, members in folded.items():
+        severities = ", ".join(str(severity) for severity, _ in sorted(members))
+        facts = {"title": name.replace("_", " "), "help": f"Mean over severities {severities}"}
+        value = mean(measured.value for _, measured in members)
+        kept[f"mean_{name}"] = members[0][1].model_copy(update={"value": value, **facts})
+    return kept
+
+
 def measured_entries(records: list[Record], layout: Layout, known: Known) -> dict[str, Entry]:
     """Entries of one cell from the records of its seeds; absent values carry the reason."""
     usable = [record for record in records if record.status == "ok"]
-    keys = dict.fromkeys(key for record in usable for key in record.metrics)
+    metrics = [metrics_of(record, layout) for record in usable]
+    keys = dict.fromkeys(key for found in metrics for key in found)
     entries: dict[str, Entry] = {}
     for key in keys:
-        values = [record.metrics[key].value for record in usable if key in record.metrics]
+        values = [found[key].value for found in metrics if key in found]
         if key in layout.gated and any(gated(record, layout) for record in usable):
             entries[key] = Entry(note=layout.gate_reason)
             continue
-        kb = usable[0].metrics[key].unit == "bytes" if key in usable[0].metrics else False
+        kb = any(found[key].unit == "bytes" for found in metrics if key in found)
         value = mean(values) / (1000 if kb else 1)
         spread = sample_sd(values)
         if spread is None and (other := usable[0].metrics.get(layout.spread.get(key, ""))) is not None:

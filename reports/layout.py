@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from bench.scoring.robust import CORRUPTED
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Layout:
     """Metric that orders the rows; empty: the first shown."""
     unranked: tuple[str, ...] = ()
     """Metrics with a direction that are no contest: never marked best."""
+    fold: re.Pattern[str] | None = None
+    """Metrics that match are shown as one mean for each ``corruption`` in the pattern."""
     kernels: bool = False
     """True: a column with the native kernels that ran."""
 
@@ -40,6 +45,15 @@ LAYOUTS: dict[str, Layout] = {
         pivot=True,
         joined=("params_k", "ops_g"),
         main="psnr_y",
+    ),
+    "robust": Layout(
+        order=("psnr_clean", "psnr_corrupted", "gap_db", "relative_gap"),
+        fold=CORRUPTED,
+        main="psnr_corrupted",
+    ),
+    "train": Layout(
+        order=("step_ms", "train_speedup", "peak_memory_mb", "memory_ratio", "hyper_sd_db", "hyper_mean_db"),
+        main="step_ms",
     ),
     "comp": Layout(
         order=("params_k", "ops_g", "compression", "speedup_theory", "params_k_paper", "ops_g_paper"),

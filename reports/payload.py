@@ -37,20 +37,21 @@ class Pool:
 
 def page_data(records: Sequence[Record], tables: Sequence[Table], boards: Sequence[Board], known: Known) -> dict:
     """Everything that the page shows besides words and charts. Untrusted text has been cleaned, not escaped."""
-    facts, commands = Pool(), Pool()
+    facts, commands, places = Pool(), Pool(), Pool()
     numbers = sum(len(series) for record in records for series in _series(record).values())
     keep = numbers <= MOST_SAMPLES
     return {
         "methods": {algo: _method(algo, known) for algo in sorted({record.cell.algo for record in records})},
         "backbones": {name: backbone_title(name) for name in sorted({record.cell.backbone for record in records})},
-        "tables": [_table(table) for table in tables],
-        "boards": [_board(board) for board in boards],
+        "tables": [_table(table, places) for table in tables],
+        "boards": [_board(board, places) for board in boards],
         "parts": [{"key": part.key, "title": part.title, "help": part.help} for part in PARTS],
         "weights": dict(boards[0].scores.rule.weights) if boards else {},
         "presets": {name: dict(w) for name, w in boards[0].scores.rule.weight_presets.items()} if boards else {},
         "records": [_record(record, known, facts, commands, keep) for record in records],
         "facts": facts.values,
         "commands": commands.values,
+        "places": places.values,
         "sources": {key: [clean(source.citation), safe_url(source.url)] for key, source in known.sources.items()},
         "latex": LATEX,
         "samplesLeftOut": not keep,
@@ -73,19 +74,19 @@ def _method(algo: str, known: Known) -> dict[str, Any]:
     return {**named, "year": card.year, "url": safe_url(card.url), "facts": [[k, v] for k, v in facts.items() if v]}
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table, places: Pool) -> dict[str, Any]:
     return {
         "key": table.key,
         "columns": [_column(column) for column in table.columns],
-        "rows": [_row(row, table.columns) for row in table.rows],
+        "rows": [_row(row, table.columns, places) for row in table.rows],
     }
 
 
-def _board(board: Board) -> dict[str, Any]:
+def _board(board: Board, places: Pool) -> dict[str, Any]:
     return {
         "scope": board.scope.key,
         "title": board.scope.title,
-        **_table(board.table),
+        **_table(board.table, places),
         "weights": dict(board.scores.weights),
         "scaled": {row.algo: {key: round(value, 12) for key, value in row.scaled.items()} for row in board.scores.rows},
         "unranked": [row.algo for row in board.scores.rows if row.reference],
@@ -101,16 +102,16 @@ def _column(column: Column) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value not in ("", False)}
 
 
-def _row(row: Row, columns: Iterable[Column]) -> dict[str, Any]:
+def _row(row: Row, columns: Iterable[Column], places: Pool) -> dict[str, Any]:
     facts = {
         "id": row.id, "m": row.algo, "b": row.backbone, "s": row.scale, "c": row.case, "f": list(row.flags),
         "r": list(row.records), "ref": row.reference,
-        "e": [_entry(row.entries.get(column.key, Entry()), column) for column in columns],
+        "e": [_entry(row.entries.get(column.key, Entry()), column, places) for column in columns],
     }  # fmt: skip
     return {key: value for key, value in facts.items() if value not in ("", 0, [], False)}
 
 
-def _entry(entry: Entry, column: Column) -> Any:
+def _entry(entry: Entry, column: Column, places: Pool) -> Any:
     value = number(entry.value, column.digits) if isinstance(entry.value, float) else entry.value
     facts: dict[str, Any] = {"v": value}
     if entry.note:
@@ -122,7 +123,7 @@ def _entry(entry: Entry, column: Column) -> Any:
     if entry.mark:
         facts["k"] = entry.mark
     if entry.quotes:
-        facts["p"] = [[quote.value, quote.source, clean(quote.where, 120)] for quote in entry.quotes]
+        facts["p"] = [[q.value, places.place([q.source, clean(q.where, 120)])] for q in entry.quotes]
     return value if len(facts) == 1 else facts
 
 

@@ -13,6 +13,7 @@ from reports.axes import Axis
 from reports.board import Board
 from reports.known import Known, backbone_title
 from reports.layout import PARTS_MS
+from reports.tables import case_title, cases_in_order
 from reports.text import clean
 
 Network = tuple[str, int]
@@ -78,7 +79,8 @@ def _trade_off(
     for algo, psnr in quality.items():
         tip = f"{known.method(algo)}: {psnr:.2f} dB, {cost[algo]:.4g} {unit}"
         points.append(_point(known, algo, network, cost[algo], psnr, "accuracy", tip))
-    over = f"mean over {', '.join(datasets)}" if len(datasets) > 1 else datasets[0]
+    names = [case_title(name) for name in datasets]
+    over = f"mean over {', '.join(names)}" if len(names) > 1 else names[0]
     title = f"PSNR against {key}: {_title(network)}"
     picture = svg.scatter(title, points, Axis(axis, log=True), Axis("PSNR-Y (dB)"), front=True)
     caption = f"PSNR: {over}. Up and to the left is better; the line joins the methods that no other beats in both."
@@ -150,7 +152,7 @@ def _quality(records: Sequence[Record], network: Network, others: Iterable[str])
             per_set = values.setdefault(record.cell.algo, {})
             per_set.setdefault(record.cell.case, []).append(record.metrics["psnr_y"].value)
     plotted = {algo: sets for algo, sets in values.items() if algo in set(others)}
-    common = sorted(set.intersection(*(set(sets) for sets in plotted.values()))) if plotted else []
+    common = cases_in_order(set.intersection(*(set(sets) for sets in plotted.values()))) if plotted else []
     if not common:
         return {}, []
     return {algo: mean(mean(sets[name]) for name in common) for algo, sets in plotted.items()}, common

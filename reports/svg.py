@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from statistics import median
 
 from reports.axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Scale, axes, place_labels
 
@@ -37,31 +38,41 @@ class Series:
 def scatter(
     title: str, points: Sequence[Point], x: Axis, y: Axis, front: bool = False, diagonal: bool = False
 ) -> str:
-    """Points with labels; ``front`` draws the Pareto front of small x and large y, ``diagonal`` the line y = x."""
+    """Points with labels; ``front`` draws the Pareto front of small x and large y, ``diagonal`` the line y = x.
+
+    Without a diagonal, points far below the others stand on the lower edge with an arrow, so that these keep room.
+    """
     if not points:
         return ""
     xs, ys = [point.x for point in points], [point.y for point in points]
     if diagonal:
         xs = ys = xs + ys
+    low = min(ys) if diagonal else _floor(ys)
     sx = Scale(min(xs), max(xs), LEFT, WIDTH - RIGHT, x.log)
-    sy = Scale(min(ys), max(ys), HEIGHT - BOTTOM, TOP, y.log)
+    sy = Scale(low, max(ys), HEIGHT - BOTTOM, TOP, y.log)
     parts = [axes(sx, sy, x, y)]
     if diagonal:
         low, high = max(sx.low, sy.low), min(sx.high, sy.high)
         ends = [(10**v if x.log else v) for v in (low, high)]
         parts.append(_line("diagonal", [(sx(v), sy(v)) for v in ends]))
     if front:
-        parts.append(_line("front", _steps([(sx(p.x), sy(p.y)) for p in pareto(points)])))
-    places = [(sx(p.x), sy(p.y)) for p in points]
-    labels = place_labels(places, [p.label for p in points])
+        parts.append(_line("front", _steps([(sx(p.x), sy(p.y)) for p in pareto(points) if p.y >= low])))
+    places = [(sx(p.x), sy(max(p.y, low))) for p in points]
+    labels = place_labels(places, [p.label if p.y >= low else f"{p.label} \N{DOWNWARDS ARROW}" for p in points])
     for point, (px, py), spot in zip(points, places, labels, strict=True):
-        text = "" if spot is None else f'<text x="{spot[0]:.1f}" y="{spot[1]:.1f}">{escape(point.label)}</text>'
+        label = escape(point.label) + ("" if point.y >= low else " \N{DOWNWARDS ARROW}")
+        text = "" if spot is None else f'<text x="{spot[0]:.1f}" y="{spot[1]:.1f}">{label}</text>'
         parts.append(
-            f'<a href="#row={escape(point.row)}" data-row="{escape(point.row)}" class="pt f-{escape(point.family)}" '
-            f'aria-label="{escape(point.tip)}"><title>{escape(point.tip)}</title>'
+            f'<a href="#row={escape(point.row)}" class="pt f-{escape(point.family)}"><title>{escape(point.tip)}</title>'
             f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4.5"/>{text}</a>'
         )
     return _svg(title, WIDTH, HEIGHT, parts)
+
+
+def _floor(ys: Sequence[float]) -> float:
+    """Lower end of the axis: the lowest value, at most three times as far below the median as the highest above."""
+    middle = median(ys)
+    return max(min(ys), middle - max(3 * (max(ys) - middle), 0.5))
 
 
 def pareto(points: Sequence[Point]) -> list[Point]:
@@ -83,12 +94,9 @@ def lines(title: str, series: Sequence[Series], x: Axis, y: Axis, width: int = 3
     sy = Scale(min(ys), max(ys), height - BOTTOM, TOP)
     parts = [axes(sx, sy, x, y, sorted(set(xs)))]
     for one in series:
-        spots = [(sx(a), sy(b)) for a, b in zip(one.xs, one.ys, strict=True)]
-        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in spots)
-        parts.append(
-            f'<g class="ln f-{escape(one.family)}" data-algo="{escape(one.algo)}"><title>{escape(one.label)}</title>'
-            f'<polyline points="{path}"/></g>'
-        )
+        path = " ".join(f"{sx(a):.0f},{sy(b):.1f}" for a, b in zip(one.xs, one.ys, strict=True))
+        kind = f'class="ln f-{escape(one.family)}" data-algo="{escape(one.algo)}"'
+        parts.append(f'<polyline {kind} points="{path}"/>')
     return _svg(title, width, height, parts)
 
 
@@ -100,9 +108,8 @@ def intervals(title: str, rows: Sequence[tuple[str, int, int, int]]) -> str:
     height = TOP + step * len(rows) + BOTTOM
     last = max(worst for _, _, _, worst in rows)
     sx = Scale(1, max(last, 2), left, WIDTH - RIGHT)
-    ticks = [v for v in sx.ticks() if v == int(v) and 1 <= v <= last]
-    parts = [f'<line class="grid" x1="{sx(v):.1f}" x2="{sx(v):.1f}" y1="{TOP}" y2="{height - BOTTOM}"/>' for v in ticks]
-    parts += [f'<text class="tick mid" x="{sx(v):.1f}" y="{height - BOTTOM + 16}">{v:g}</text>' for v in ticks]
+    ticks = range(1, last + 1, 1 + last // 13)
+    parts = _verticals(sx, ticks, TOP, height - BOTTOM)
     parts.append(f'<text class="title mid" x="{(left + WIDTH) / 2:.0f}" y="{height - 6}">Rank</text>')
     for place, (label, rank, best, worst) in enumerate(rows):
         y = TOP + step * (place + 0.5)
@@ -121,16 +128,19 @@ def stacked(title: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]]],
     if not rows:
         return ""
     left, step = 110, 22
-    height = TOP + step * len(rows) + BOTTOM
+    height = TOP + step * len(rows) + BOTTOM + 6
     longest = max(sum(value for _, value in parts) for _, parts in rows)
     sx = Scale(0, longest, left, WIDTH - RIGHT)
     zero = sx(0)
     ticks = [v for v in sx.ticks() if v >= 0]
-    out = [f'<line class="grid" x1="{sx(v):.1f}" x2="{sx(v):.1f}" y1="{TOP}" y2="{height - BOTTOM}"/>' for v in ticks]
-    out += [f'<text class="tick mid" x="{sx(v):.1f}" y="{height - BOTTOM + 16}">{v:g}</text>' for v in ticks]
+    out = _verticals(sx, ticks, TOP + 6, height - BOTTOM)
     out.append(f'<text class="title mid" x="{(left + WIDTH) / 2:.0f}" y="{height - 6}">{escape(unit)}</text>')
+    for number, (name, _) in enumerate(rows[0][1]):
+        at = left + 84 * number
+        out.append(f'<rect class="part-{number}" x="{at}" y="0" width="10" height="10"/>')
+        out.append(f'<text x="{at + 15}" y="9">{escape(name)}</text>')
     for place, (label, parts) in enumerate(rows):
-        y, at = TOP + step * place + 4, zero
+        y, at = TOP + step * place + 10, zero
         out.append(f'<text class="end" x="{left - 6}" y="{y + 11:.1f}">{escape(label)}</text>')
         for number, (name, value) in enumerate(parts):
             wide = sx(value) - zero
@@ -141,6 +151,15 @@ def stacked(title: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]]],
             )
             at += wide
     return _svg(title, WIDTH, height, out)
+
+
+def _verticals(sx: Scale, ticks: Iterable[float], top: int, bottom: int) -> list[str]:
+    """Grid lines with their values below."""
+    return [
+        f'<line class="grid" x1="{sx(v):.1f}" x2="{sx(v):.1f}" y1="{top}" y2="{bottom}"/>'
+        f'<text class="tick mid" x="{sx(v):.1f}" y="{bottom + 16}">{v:g}</text>'
+        for v in ticks
+    ]
 
 
 def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bench.record import Measured, Record
-from reports.entries import gated, measured_entries, network
+from reports.entries import gated, measured_entries, metrics_of, network
 from reports.known import Known, backbone_title
 from reports.layout import GENERIC, LAYOUTS, TRACK_ORDER, Layout
 from reports.table import Column, Entry, Row, Table, marked
@@ -27,6 +27,12 @@ DATASETS = {"set5": "Set5", "set14": "Set14", "b100": "B100", "urban100": "Urban
 Indexed = tuple[int, Record]
 
 
+def case_title(case: str) -> str:
+    """``Set5`` for ``set5``, ``Set5+`` for its self-ensembled case; other cases as they are."""
+    name = case.removesuffix("+")
+    return DATASETS.get(name, name) + case[len(name) :]
+
+
 def tracks_in(records: Iterable[Record]) -> list[str]:
     """Tracks that the records come from, in the order of their tables."""
     order = {name: place for place, name in enumerate(TRACK_ORDER)}
@@ -40,7 +46,7 @@ def track_table(records: Sequence[Record], track: str, known: Known) -> Table:
     own = [(place, record) for place, record in enumerate(records) if record.cell.track == track]
     comp = [(place, record) for place, record in enumerate(records) if record.cell.track == "comp"]
     machines = sorted({record.provenance.machine.id for _, record in own if record.machine_bound})
-    metrics = _metrics(own)
+    metrics = _metrics(own, layout)
     rows: list[Row] = []
     for name, members in _grouped(own, layout, len(machines) > 1).items():
         rows.append(_row(name, members, comp if layout.joined else [], layout, known))
@@ -62,34 +68,35 @@ def _grouped(own: list[Indexed], layout: Layout, by_machine: bool) -> dict[str, 
     return groups
 
 
-def _metrics(own: list[Indexed]) -> dict[str, Measured]:
+def _metrics(own: list[Indexed], layout: Layout) -> dict[str, Measured]:
     """Metric key -> one example of it, for its title, unit, direction and digits."""
     found: dict[str, Measured] = {}
     for _, record in own:
-        for key, measured in record.metrics.items():
+        for key, measured in metrics_of(record, layout).items():
             found.setdefault(key, measured)
     return found
 
 
-def _cases(own: list[Indexed]) -> list[str]:
+def cases_in_order(cases: Iterable[str]) -> list[str]:
+    """The usual order of test sets; other cases follow by name."""
     order = {name: place for place, name in enumerate(DATASETS)}
-    return sorted({record.cell.case for _, record in own}, key=lambda case: (order.get(case, len(order)), case))
+    return sorted(set(cases), key=lambda case: (order.get(case.removesuffix("+"), len(order)), case))
 
 
 def _columns(own: list[Indexed], comp: list[Indexed], metrics: Mapping[str, Measured], layout: Layout) -> list[Column]:
     spreads = set(layout.spread.values())
     shown = [key for key in layout.order if key in metrics] or [key for key in metrics if key not in spreads]
     rest = [key for key in metrics if key not in shown]
-    described = _metrics(comp)
+    described = _metrics(comp, LAYOUTS["comp"])
     columns = [METHOD, BITS, BACKBONE, SCALE]
     columns += [_column(f"comp:{key}", described[key], LAYOUTS["comp"]) for key in layout.joined if key in described]
+    cases = cases_in_order(record.cell.case for _, record in own)
     if layout.pivot:
-        for case in _cases(own):
-            title = DATASETS.get(case, case)
+        for case in cases:
+            title = case_title(case)
             columns += [_column(f"{case}:{key}", metrics[key], layout, title) for key in shown]
             columns += [_column(f"{case}:{key}", metrics[key], layout, title, shown=False) for key in rest]
         return [*columns, FLAGS]
-    cases = _cases(own)
     columns += [replace(CASE, shown=len(cases) > 1)]
     columns += [_column(key, metrics[key], layout) for key in shown]
     columns += [_column(key, metrics[key], layout, shown=False) for key in rest]
@@ -121,7 +128,7 @@ def _row(name: str, members: list[Indexed], comp: list[Indexed], layout: Layout,
         "bits": Entry(known.bits(cell.algo) or None),
         "backbone": Entry(backbone_title(cell.backbone)),
         "scale": Entry(float(cell.scale)),
-        "case": Entry(DATASETS.get(cell.case, cell.case) + (f" @{name.partition('@')[2]}" if "@" in name else "")),
+        "case": Entry(case_title(cell.case) + (f" @{name.partition('@')[2]}" if "@" in name else "")),
     }
     same = [(i, r) for i, r in comp if (r.cell.algo, r.cell.backbone, r.cell.scale) == network(first)]
     if same:
@@ -161,7 +168,7 @@ def _reasons(records: list[Record], layout: Layout) -> list[str]:
         reason = record.reason or (layout.gate_reason if gated(record, layout) else "")
         if reason:
             words = f"{record.status}: {reason}" if record.reason else reason
-            told.setdefault(clean(words, 300), []).append(DATASETS.get(record.cell.case, record.cell.case))
+            told.setdefault(clean(words, 300), []).append(case_title(record.cell.case))
     return [f"{words} ({', '.join(cases)})" if several else words for words, cases in told.items()]
 
 

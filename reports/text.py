@@ -65,6 +65,6 @@ def fixed(value: float, digits: int) -> str:
     From six digits on the scientific form with two significant digits, since such numbers are errors near zero.
     """
     if digits >= 6:
-        return "0" if value == 0 else f"{value:.1e}"
+        return "0" if value == 0 else re.sub(r"e([+-])0+(?=\d)", r"e\1", f"{value:.1e}")
     rounded = Decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
     return f"{rounded:f}" if rounded else f"{abs(rounded):f}"

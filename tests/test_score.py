@@ -279,6 +279,18 @@ def test_a_method_without_a_network_does_not_widen_the_grid() -> None:
     assert row(records, "lanczos").parts["task"].value == pytest.approx(0.125)
 
 
+def test_self_ensemble_and_sample_pictures_do_not_widen_the_grid() -> None:
+    records = [*full_set({"m": 33.0, "n": 32.0}), accuracy("m", 33.9, case="set5+")]
+    sample = record("accuracy", "m", "srresnet", 2, "sample", {"psnr_y": 20.0}, flags=["sample_data"])
+    assert row([*records, sample], "m").parts["task"].value == pytest.approx(0.75)
+    assert row([*records, sample], "n").parts["task"].value == pytest.approx(0.5)
+    only = [
+        record("accuracy", algo, backbone, 2, "sample", {"psnr_y": psnr}, flags=["sample_data"])
+        for algo, backbone, psnr in (("bicubic", "none", 20.0), ("fp32", "srresnet", 24.0), ("m", "srresnet", 21.0))
+    ]
+    assert row(only, "m").parts["task"].value == pytest.approx(0.25)
+
+
 def test_score_is_pure_and_repeatable() -> None:
     records = realistic()
     before = [record.model_dump_json() for record in records]

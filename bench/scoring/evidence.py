@@ -62,6 +62,8 @@ class TrackEvidence:
     values: dict[str, dict[Square, Measured]] = field(default_factory=dict)
     reasons: dict[tuple[str, Square], str] = field(default_factory=dict)
     machines: set[str] = field(default_factory=set)
+    samples: set[Square] = field(default_factory=set)
+    """Squares measured on sample pictures instead of a published test set."""
 
     def at(self, algo: str, square: Square) -> Measured | None:
         """The values of an algorithm on a square. Methods without a network are filed under backbone ``none``."""
@@ -75,9 +77,14 @@ class TrackEvidence:
         return f"{place}: {reason}" if reason else f"{place}: not measured"
 
     def grid(self, references: Iterable[str]) -> list[Square]:
-        """Squares on which at least one scored network has numbers: what every algorithm must then have."""
+        """Squares on which at least one scored network has numbers: what every algorithm must then have.
+
+        Sample pictures count only where no published set was measured, and self-ensembled cases (``set5+``) never: they
+        are another way to use a network, which not every method need be measured with.
+        """
         scored = {square for algo, squares in self.values.items() if algo not in set(references) for square in squares}
-        return sorted(square for square in scored if square[0] != "none")
+        networks = {square for square in scored if square[0] != "none" and not square[2].endswith("+")}
+        return sorted(networks - self.samples or networks)
 
     def seeds(self, algo: str, squares: Iterable[Square]) -> list[int]:
         """Seeds that an algorithm has on every one of the squares."""
@@ -98,6 +105,8 @@ def gather(records: Iterable[RecordLike], unscored_flags: Iterable[str]) -> dict
             evidence.reasons[cell.algo, square] = record.reason or f"not scored: {', '.join(flagged)}"
             continue
         measured = evidence.values.setdefault(cell.algo, {}).setdefault(square, Measured())
+        if "sample_data" in record.flags:
+            evidence.samples.add(square)
         measured.by_seed[record.provenance.seed] = {key: entry.value for key, entry in record.metrics.items()}
         if record.machine_bound:
             evidence.machines.add(record.provenance.machine.id)

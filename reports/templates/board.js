@@ -110,11 +110,11 @@ function updateSliders(board) {
     const part = host.dataset.part;
     const input = host.querySelector("input");
     const measured = measuredPart(board, part);
-    const share = total ? `${Math.round(100 * weights[part] / total)} %` : "0 %";
+    const share = total ? `${Math.round(100 * weights[part] / total)}\u2009%` : "0\u2009%";
     input.disabled = !measured;
     input.value = measured ? weights[part] : 0;
     input.setAttribute("aria-valuetext", measured ? share : "not measured");
     host.classList.toggle("off", !measured);
-    host.querySelector("output").textContent = measured ? share : "not measured";
+    host.querySelector("output").textContent = measured ? share : "none yet";
   }
 }

@@ -26,7 +26,8 @@ function json({ columns, rows }) {
     id: row.id, algorithm: row.m, backbone: row.b, scale: row.s, flags: row.f || [],
     values: Object.fromEntries(columns.map((column) => {
       const { v = null, s, d, n, p } = entryOf(row, column.index);
-      return [column.key, { value: v, unit: column.unit, spread: s, change_percent: d, note: n, published: p }];
+      return [column.key, { value: v, unit: column.unit, spread: s, change_percent: d, note: n,
+        published: p && p.map(([value, place]) => [value, ...DATA.places[place]]) }];
     })),
   })), null, 1) + "\n";
 }

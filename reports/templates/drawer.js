@@ -15,8 +15,9 @@ function openNamed(name) {
 
 function showDrawer(view, row) {
   const facts = method(row.m);
-  const where = [row.b && row.b !== "none" ? DATA.backbones[row.b] || row.b : "", row.s ? `\u00d7${row.s}` : "", row.c || ""];
-  byId("drawer-title").replaceChildren(el("bdi", {}, facts.name), ` ${where.filter(Boolean).join(" ")}`);
+  const network = row.b && row.b !== "none" ? DATA.backbones[row.b] || row.b : "";
+  const where = [`${network} ${row.s ? `\u00d7${row.s}` : ""}`.trim(), row.c || ""].filter(Boolean);
+  byId("drawer-title").replaceChildren(el("bdi", {}, facts.name), ...where.map((word) => el("span", { class: "where" }, word)));
   byId("drawer-body").replaceChildren(
     ...about(facts), ...values(view, row), ...published(view, row), ...again(row), ...records(row));
   const drawer = byId("drawer");
@@ -52,7 +53,8 @@ function values(view, row) {
 }
 
 function published(view, row) {
-  const lines = view.table.columns.flatMap((column, index) => (entryOf(row, index).p || []).map(([value, source, where]) => {
+  const lines = view.table.columns.flatMap((column, index) => (entryOf(row, index).p || []).map(([value, place]) => {
+    const [source, where] = DATA.places[place];
     const [cited, url] = DATA.sources[source] || [source, ""];
     const digits = column.digits ?? 0;
     const measured = entryOf(row, index).v;

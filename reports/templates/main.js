@@ -164,10 +164,11 @@ function makeDrawer() {
   drawer.addEventListener("click", (event) => { if (event.target === drawer) drawer.close(); });
   drawer.addEventListener("close", () => { state.row = ""; document.body.append(byId("tip")); byId("tip").hidden = true; writeHash(); });
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.("a[data-row]");
+    const link = event.target.closest?.("a.pt");
     if (!link) return;
     event.preventDefault();
-    if (openNamed(link.dataset.row)) { state.row = link.dataset.row; writeHash(); }
+    const name = link.getAttribute("href").slice("#row=".length);
+    if (openNamed(name)) { state.row = name; writeHash(); }
   });
 }
 
@@ -185,6 +186,7 @@ function start() {
   }
   makeTabs(); makeFacets(); makeTips(); makeTheme(); makeDrawer(); makeLines();
   if (DATA.boards.length) makeSliders();
+  if (DATA.boards.length && NARROW) byId("weights").open = false;
   byId("search").addEventListener("input", (event) => { state.q = event.target.value.slice(0, 200); update(); });
   byId("published").addEventListener("change", (event) => { state.pub = event.target.checked; update(); });
   for (const button of document.querySelectorAll("[data-download]")) {

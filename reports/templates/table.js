@@ -85,7 +85,8 @@ function fill(cell, entry, column, view, row) {
 }
 
 function quote(entry, column) {
-  const [value, source, where] = entry.p[0];
+  const [value, place] = entry.p[0];
+  const [source, where] = DATA.places[place];
   const cited = (DATA.sources[source] || [source])[0];
   return el("span", { class: "pub", "data-tip": `Published, not scored: ${cited}, ${where}. Difference: measured minus published.` },
     `${fixed(value, column.digits ?? 0)} ${signed(entry.v - value, column.digits ?? 0)}`);
@@ -95,6 +96,9 @@ function signed(value, digits) {
   const text = fixed(value, digits);
   return text.startsWith("-") ? "\u2212" + text.slice(1) : "+" + text;
 }
+
+// A phone has no room for columns that seldom differ; the chooser brings them back.
+const NARROW = matchMedia("(max-width: 720px)").matches;
 
 // ---- sorting, filtering, columns ----------------------------------------------------------------------------------
 function sortBy(view, column) {
@@ -124,7 +128,8 @@ function ordered(view) {
 
 function shownColumn(view, column) {
   const chosen = (state.columns[view.table.key] || {})[column.key];
-  return chosen === undefined ? !column.hidden : chosen;
+  const spare = NARROW && (column.key === "backbone" || column.key === "bits");
+  return chosen === undefined ? !column.hidden && !spare : chosen;
 }
 
 function matches(item, board) {
