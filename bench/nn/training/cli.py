@@ -44,8 +44,7 @@ Exit code: 0 all trained, 2 a mistake or a diverged run, 130 interrupted.
 def main(argv: Sequence[str]) -> int:
     """Train every selected algorithm, one after another; the exit code. Raises UserError."""
     flags = _parser().parse_args(argv)
-    registry = discover()
-    keys = pick("algorithm", flags.algos, list(registry.algorithms))
+    registry, keys = _algorithms(flags.algos, discover())
     (backbone,) = _one(pick("backbone", flags.backbone, list(registry.backbones)), "--backbone")
     (scale,) = _one(pick_scales(flags.scale, registry, [4]), "--scale")
     for name in ("data", "validate"):
@@ -189,6 +188,18 @@ class _Session:
             sys.stderr.flush()
 
 
+def _algorithms(text: str, registry: Registry) -> tuple[Registry, list[str]]:
+    """The registry with classes from the user's own files added, and the selected keys."""
+    keys: list[str] = []
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if ":" in name:
+            registry, key = registry.with_class(name)
+            keys.append(key)
+        else:
+            keys += pick("algorithm", name, list(registry.algorithms))
+    return registry, list(dict.fromkeys(keys or pick("algorithm", None, list(registry.algorithms))))
+
+
 def _one(values: list, flag: str) -> list:
     if len(values) != 1:
         raise UserError(f"{flag}: a training has one, got {', '.join(map(str, values))}.")
@@ -213,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     what = parser.add_argument_group("what to train")
-    what.add_argument("--algos", required=True, metavar="LIST", help="keys, comma-separated, or all")
+    what.add_argument("--algos", required=True, metavar="LIST", help="keys, or path/to/file.py:Class")
     what.add_argument("--backbone", default="srresnet", metavar="NAME", help="default: srresnet")
     what.add_argument("--scale", default="4", metavar="N", help="upscaling factor (default 4)")
     what.add_argument("--data", default="sample", metavar="DIR", help="folder of pictures; default: sample (built in)")

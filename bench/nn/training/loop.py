@@ -77,6 +77,11 @@ class Trainer:
                 f"{self.folder} holds another run: {name} is {theirs.get(name)} there and {self.description[name]} "
                 "now. Give the same settings, or start anew in another folder with --out."
             )
+        here = self._machine()
+        if found.state["machine"] != here:
+            self.listener.note(
+                f"resumed on {here}, begun on {found.state['machine']}: as good, but not the same to the last bit"
+            )
         self._restore(found)
         self.listener.note(f"resumed at iteration {self.done} of {self.stepper.plan.iterations}")
 
@@ -132,8 +137,18 @@ class Trainer:
         if self.stepper.fabric.device.type == "cuda":
             tensors["random/cuda"] = torch.cuda.get_rng_state()
         sampler = self.stepper.sampler.state()
-        state = {"description": self.description, "sampler": sampler, "curves": asdict(self.curves)}
+        state = {
+            "description": self.description,
+            "machine": self._machine(),
+            "sampler": sampler,
+            "curves": asdict(self.curves),
+        }
         return Checkpoint(self.done, {name: value.clone() for name, value in tensors.items()}, state)
+
+    def _machine(self) -> str:
+        """What changes the order of sums, and with it the last bits."""
+        fabric = self.stepper.fabric
+        return f"{fabric.device.type}, {fabric.world_size} process(es), {torch.get_num_threads()} thread(s)"
 
     def _restore(self, found: Checkpoint) -> None:
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}, "random": {}}

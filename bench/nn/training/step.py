@@ -16,7 +16,7 @@ from bench.nouns import UserError
 
 
 class Diverged(UserError):
-    """Loss or gradient is not finite any more. The weights are those before the step."""
+    """Loss, gradient or weight is not finite any more. The newest checkpoint is from before."""
 
     def __init__(self, iteration: int, what: str, where: str) -> None:
         super().__init__(
@@ -51,7 +51,7 @@ class Stepper:
             self.teacher = fabric.setup_module(teacher.eval().requires_grad_(False))
 
     def step(self, iteration: int) -> float:
-        """Run ``iteration`` (from 0); the loss. Raises Diverged before it would spoil the weights."""
+        """Run ``iteration`` (from 0); the loss. Raises Diverged."""
         self.algorithm.on_progress(self.raw, iteration / self.plan.iterations)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * self.plan.rate(iteration)
@@ -67,6 +67,8 @@ class Stepper:
             raise Diverged(iteration, "a gradient", f"{broken_gradient(self.raw)} (gradient)")
         self.optimizer.step()
         self.algorithm.after_step(self.raw)
+        if not finite(self.raw.parameters()):  # a binary layer would hide it: the sign of NaN is a number
+            raise Diverged(iteration, "a weight", f"{broken_weight(self.raw)}")
         return value
 
     def _loss(self, lr: Tensor, hr: Tensor) -> Tensor:
