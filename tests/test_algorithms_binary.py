@@ -151,8 +151,11 @@ def test_fda_schedule_ends_with_a_binary_network() -> None:
     assert torch.equal(unit.quantize_weight(unit.weight).sign(), unit.weight.sign())
 
 
-def test_fda_stores_nothing_of_its_noise_branch() -> None:
-    assert FDA().conv(16, 16, 3, place="body").stored_floats() == BNN().conv(16, 16, 3, place="body").stored_floats()
+def test_what_training_alone_needs_is_not_stored() -> None:
+    """Noise branches vanish, learned scales fold: as BNN, a scale and an offset per output channel are left."""
+    for method in (BNN(), FDA(), ReCU(), XNORPlusPlus(spatial=False)):
+        assert method.conv(16, 8, 3, place="body").stored_floats() == 2 * 8
+    assert XNORPlusPlus().conv(16, 8, 3, place="body").stored_floats() == 2 * 8 + 2 * 32
 
 
 def test_latent_weights_after_a_step() -> None:
