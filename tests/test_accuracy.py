@@ -83,7 +83,7 @@ def test_self_ensemble_is_a_case_of_its_own() -> None:
     (only,) = TRACK.cells([Conv.card], ["small"], [2], settings)
     assert only.case == "sample+"
     plus, plain = run("bicubic", "sample+"), run("bicubic")
-    assert plus.details["self_ensemble"] and not plain.details["self_ensemble"]
+    assert "self_ensemble" in plus.flags and "self_ensemble" not in plain.flags
     np.testing.assert_allclose(plus.samples["psnr_y"], plain.samples["psnr_y"], atol=0.01)  # symmetric but for rounding
     assert run("conv", "sample+").samples != run("conv").samples
 
@@ -101,8 +101,19 @@ def test_further_metrics_are_recorded_and_impossible_ones_refused_before_the_run
     for name, says in (("gmds", "Did you mean 'gmsd'"), ("pieapp", "weights are not on this machine")):
         with pytest.raises(UserError, match=says):
             TRACK.cells([Conv.card], ["small"], [2], Settings(extra={"accuracy.metrics": name}))
-    with pytest.raises(UserError, match="expected trained or packed"):
-        TRACK.cells([Conv.card], ["small"], [2], Settings(extra={"accuracy.engine": "fast"}))
+
+
+@pytest.mark.parametrize(("name", "value", "says"), [
+    ("engine", "fast", "engine=fast: expected trained or packed"),
+    ("self_ensemble", "yes", "self_ensemble=yes: expected true or false"),
+    ("save_images", 1, "save_images=1: expected true or false"),
+    ("memory_mb", "much", "memory_mb=much: expected a number above 0"),
+    ("memory_mb", True, "memory_mb=True: expected a number above 0"),
+    ("metrics", 5, "unknown metric '5'"),
+])  # fmt: skip
+def test_options_of_another_kind_are_refused_before_the_run(name: str, value: Any, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        TRACK.cells([Conv.card], ["small"], [2], Settings(extra={f"accuracy.{name}": value}))
 
 
 @needs_kernels

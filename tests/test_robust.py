@@ -95,6 +95,11 @@ def test_refusals_come_before_the_run() -> None:
     assert [c.case for c in cells()] == ["sample"]
     with pytest.raises(UserError, match="unknown corruption rain"):
         cells(extra={"robust.corruptions": "fog,rain"})
+    for value in (3, (640, 360), ""):
+        with pytest.raises(UserError, match="unknown corruption"):
+            cells(extra={"robust.corruptions": value})
+    with pytest.raises(UserError, match="memory_mb=0: expected"):
+        cells(extra={"robust.memory_mb": 0})
     with pytest.raises(UserError, match="severities"):
         cells(severities=(0, 1))
     with pytest.raises(UserError, match="no trained weights"):

@@ -95,6 +95,11 @@ def spoil_truncated(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:-3000])
 
 
+def spoil_loop(folder: Path) -> None:
+    (folder / "HR" / "bird.png").unlink()
+    (folder / "HR" / "bird.png").symlink_to(folder / "HR" / "bird.png")
+
+
 def spoil_empty(folder: Path) -> None:
     for file in (folder / "HR").iterdir():
         file.unlink()
@@ -121,6 +126,7 @@ SPOILT = {
     spoil_lr_missing: "no low-resolution file for bird",
     spoil_lr_empty: "X2: no pictures",
     spoil_truncated: r"bird\.png.*damaged or cut short",
+    spoil_loop: r"bird\.png: a symbolic link that leads nowhere",
     spoil_empty: "HR: no pictures",
     spoil_copies_beside: r"birdx2\.png looks like a low-resolution copy",
 }
@@ -131,4 +137,6 @@ SPOILT = {
 def test_what_is_wrong_is_named_not_averaged(spoil, tmp_path: Path) -> None:
     spoil(copy_set5(tmp_path))
     with pytest.raises(UserError, match=f"(?s){SPOILT[spoil]}"):
-        list(open_set("set5", 2, tmp_path))
+        pictures = open_set("set5", 2, tmp_path)
+        assert pictures.listing
+        list(pictures)

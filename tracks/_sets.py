@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from bench.nouns import Card, Cell, Settings, UserError, combinations
 from bench.sr.catalog import resolve
 from bench.sr.datasets import DataSet, Pair, available, combined_sha256, open_set
 from bench.sr.protocol import SR_Y_V1
+
+MEMORY_MB = 4096
+"""Default limit for the activations of one forward pass, in 10^6 bytes."""
 
 
 def set_names(settings: Settings) -> list[str]:
@@ -84,7 +86,33 @@ class Remarks:
         }
 
 
-def option_list(text: Any) -> list[str]:
-    """``a, b`` -> ["a", "b"]; an empty text or None -> []."""
-    parts: Iterable[str] = str(text or "").split(",")
-    return [part.strip() for part in parts if part.strip()]
+class Options:
+    """The options of one track, as the user set them. Every reader raises `UserError` for a value of another kind."""
+
+    def __init__(self, track: str, settings: Settings) -> None:
+        self.track, self.extra = track, settings.extra
+
+    def _error(self, name: str, expected: str) -> UserError:
+        return UserError(f"--set {self.track}.{name}={self.extra[f'{self.track}.{name}']}: expected {expected}.")
+
+    def text(self, name: str, default: str = "", choices: tuple[str, ...] = ()) -> str:
+        value = str(self.extra.get(f"{self.track}.{name}", default))
+        if choices and value not in choices:
+            raise self._error(name, " or ".join(choices))
+        return value
+
+    def names(self, name: str) -> list[str]:
+        """``a, b`` -> ["a", "b"]"""
+        return [part.strip() for part in self.text(name).split(",") if part.strip()]
+
+    def switch(self, name: str) -> bool:
+        value = self.extra.get(f"{self.track}.{name}", False)
+        if not isinstance(value, bool):
+            raise self._error(name, "true or false")
+        return value
+
+    def positive(self, name: str, default: float) -> float:
+        value = self.extra.get(f"{self.track}.{name}", default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+            raise self._error(name, "a number above 0")
+        return value

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.nouns import UserError
+from tracks._sets import MEMORY_MB
 from tracks._tiling import Footprint, check_reach, footprint, not_tileable, run_tiled, tiles
-
-MEMORY_MB = 4096
-"""Default limit for the activations of one forward pass."""
 
 
 def pick_device(wanted: str) -> torch.device:

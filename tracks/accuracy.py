@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, UserError
+from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings
 from bench.sr.extra_metrics import EXTRA, check_names, check_weights
 from bench.sr.protocol import SR_Y_V1
-from tracks._sets import Remarks, cells_of, inputs_of, option_list, set_names
+from tracks._sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
 
 if TYPE_CHECKING:
     from tracks._upscale import Upscaler
+
+TRAINED = "trained"
 
 PLUS = "+"
 """Ends the case of a self-ensemble, as papers end the method's name."""
@@ -31,7 +33,8 @@ class Accuracy:
         "Mean over a test set's pictures; every picture's values are in the record. Pictures are checked against the "
         "hashes of the published ones. Flags: sample_data, photographs that scikit-image ships instead of a published "
         "set; unverified_data, pictures that no manifest knows; other_lr, low-resolution inputs that are not bit for "
-        "bit the published ones; untrained, random weights. A set that ends in + is scored with self-ensemble. "
+        "bit the published ones; untrained, random weights. A set that ends in + is scored with self-ensemble over the "
+        "eight flips and turns. "
         f"{SR_Y_V1.describe()}"
     )
     options: ClassVar[dict[str, str]] = {
@@ -52,15 +55,19 @@ class Accuracy:
     )
 
     def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
-        check_weights(check_names(option_list(self._option(settings, "metrics", ""))))
-        if (engine := self._option(settings, "engine", "trained")) not in ("trained", "packed"):
-            raise UserError(f"accuracy.engine={engine}: expected trained or packed.")
-        ending = PLUS if self._option(settings, "self_ensemble", False) else ""
+        options = self._checked(settings)
+        ending = PLUS if options.switch("self_ensemble") else ""
         return cells_of(self.name, cards, backbones, scales, [name + ending for name in set_names(settings)])
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:
-        chosen = {name: self._option(settings, name, None) for name in ("engine", "metrics", "save_images", "device")}
-        return inputs_of(cell.case.removesuffix(PLUS), cell, settings) | {k: v for k, v in chosen.items() if v}
+        options = Options(self.name, settings)
+        own = {
+            "engine": options.text("engine", TRAINED),
+            "metrics": options.names("metrics"),
+            "save_images": options.switch("save_images"),
+            "device": options.text("device", "auto"),
+        }
+        return inputs_of(cell.case.removesuffix(PLUS), cell, settings) | own
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from bench.sr.datasets import open_set
@@ -69,12 +76,13 @@ class Accuracy:
         from tracks._upscale import exact_float32
 
         settings = context.settings
+        options = self._checked(settings)
         data = open_set(cell.case.removesuffix(PLUS), cell.scale, settings.data_root)
         trained = trained_network(cell, context)
         start = time.perf_counter()
         with exact_float32(settings.threads):
-            upscale, twin = self._upscalers(cell, trained.network, settings)
-            extra = ExtraMetrics(option_list(self._option(settings, "metrics", "")), str(upscale.device))
+            upscale, twin = self._upscalers(cell, trained.network, options)
+            extra = ExtraMetrics(options.names("metrics"), str(upscale.device))
             samples, remarks, differences = self._score(cell, context, data, upscale, twin, extra)
         total = time.perf_counter() - start
         network = upscale.seconds + (twin.seconds if twin else 0.0)
@@ -84,12 +92,11 @@ class Accuracy:
         return Outcome(
             metrics=metrics,
             samples=samples,
-            flags=[*trained.flags, *remarks.flags],
+            flags=[*trained.flags, *remarks.flags, *(["self_ensemble"] if upscale.self_ensemble else [])],
             details=remarks.details
             | {
                 "weights": trained.label,
-                "engine": "packed" if twin else "trained",
-                "self_ensemble": upscale.self_ensemble,
+                "engine": "packed" if twin else TRAINED,
                 "tiled": upscale.tiled,
                 "device": str(upscale.device),
                 "seconds_network": network,
@@ -100,14 +107,23 @@ class Accuracy:
             dataset_sha256=remarks.sha256,
         )
 
-    def _upscalers(self, cell: Cell, network: Any, settings: Settings) -> tuple[Upscaler, Upscaler | None]:
-        """The network to score, and the trained one beside it where the packed one is scored."""
-        from tracks._upscale import MEMORY_MB, Upscaler, pick_device
+    def _checked(self, settings: Settings) -> Options:
+        """The options, every one of them usable. Raises `UserError` otherwise, before anything runs."""
+        options = Options(self.name, settings)
+        options.text("engine", TRAINED, (TRAINED, "packed"))
+        options.positive("memory_mb", MEMORY_MB)
+        for name in ("self_ensemble", "save_images"):
+            options.switch(name)
+        check_weights(check_names(options.names("metrics")))
+        return options
 
-        packed = self._option(settings, "engine", "trained") == "packed"
-        device = pick_device("cpu" if packed else self._option(settings, "device", "auto"))
-        ensemble = cell.case.endswith(PLUS)
-        memory_mb = self._option(settings, "memory_mb", MEMORY_MB)
+    def _upscalers(self, cell: Cell, network: Any, options: Options) -> tuple[Upscaler, Upscaler | None]:
+        """The network to score, and the trained one beside it where the packed one is scored."""
+        from tracks._upscale import Upscaler, pick_device
+
+        packed = options.text("engine", TRAINED) == "packed"
+        device = pick_device("cpu" if packed else options.text("device", "auto"))
+        memory_mb, ensemble = options.positive("memory_mb", MEMORY_MB), cell.case.endswith(PLUS)
         trained = Upscaler(network, cell.scale, device, memory_mb, ensemble)
         if not packed:
             return trained, None
@@ -123,7 +139,7 @@ class Accuracy:
 
         samples: dict[str, list[float]] = {}
         remarks, differences = Remarks(data), []
-        save = self._option(context.settings, "save_images", False) and context.out is not None
+        save = Options(self.name, context.settings).switch("save_images") and context.out is not None
         for number, pair in enumerate(data):
             context.progress(f"{pair.name}, {number + 1} of {len(data)}", number / len(data))
             remarks.add(pair)
@@ -142,10 +158,6 @@ class Accuracy:
             if save:
                 write_png(context.out / self.name / cell.name / f"{pair.name}.png", sr)
         return samples, remarks, differences
-
-    def _option(self, settings: Settings, name: str, default: Any) -> Any:
-        return settings.extra.get(f"{self.name}.{name}", default)
-
 
 def _kernels(upscale: Upscaler) -> dict[str, str]:
     from bench.packed.pack import packed_units

@@ -11,7 +11,7 @@ from bench.scoring.rule import ScoringRule
 from bench.sr.corruptions import EXTRA, SEVERITIES, STANDARD, corrupt, select
 from bench.sr.protocol import SR_Y_V1
 from bench.sr.resize import resize
-from tracks._sets import Remarks, cells_of, inputs_of, set_names
+from tracks._sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
 
 Psnr = dict[tuple[str, int], list[float]]
 """(corruption, severity) -> dB of each picture"""
@@ -56,28 +56,27 @@ class Robust:
 
     def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
         self._grid(settings)
+        self._options(settings).positive("memory_mb", MEMORY_MB)
         return cells_of(self.name, cards, backbones, scales, set_names(settings))
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:
         corruptions, severities = self._grid(settings)
         own = {"corruptions": list(corruptions), "severities": list(severities)}
-        device = settings.extra.get("robust.device")
-        return inputs_of(cell.case, cell, settings) | own | ({"device": device} if device else {})
+        return inputs_of(cell.case, cell, settings) | own | {"device": self._options(settings).text("device", "auto")}
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from bench.sr.datasets import open_set
         from bench.sr.metrics import Reference
         from tracks._trained import trained_network
-        from tracks._upscale import MEMORY_MB, Upscaler, exact_float32, pick_device
+        from tracks._upscale import Upscaler, exact_float32, pick_device
 
         settings = context.settings
         corruptions, severities = self._grid(settings)
         data = open_set(cell.case, cell.scale, settings.data_root)
         trained = trained_network(cell, context)
-        device = pick_device(settings.extra.get("robust.device", "auto"))
-        upscale = Upscaler(
-            trained.network, cell.scale, device, settings.extra.get("robust.memory_mb", MEMORY_MB)
-        )
+        options = self._options(settings)
+        device = pick_device(options.text("device", "auto"))
+        upscale = Upscaler(trained.network, cell.scale, device, options.positive("memory_mb", MEMORY_MB))
         remarks, clean, bicubic, padded = Remarks(data), [], [], 0
         curves: Psnr = {(c, s): [] for c in corruptions for s in severities}
         steps = len(data) * (len(curves) + 1)
@@ -108,7 +107,10 @@ class Robust:
         severities = tuple(sorted(set(settings.severities or SEVERITIES)))
         if not set(severities) <= set(SEVERITIES):
             raise UserError(f"severities {severities}: expected some of 1, 2, 3, 4, 5.")
-        return select(settings.extra.get("robust.corruptions", "standard")), severities
+        return select(self._options(settings).text("corruptions", "standard")), severities
+
+    def _options(self, settings: Settings) -> Options:
+        return Options(self.name, settings)
 
 
 def summarize(

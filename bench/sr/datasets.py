@@ -95,7 +95,7 @@ class DataSet:
     def listing(self) -> str:
         """Hash of file names and sizes: changes when files are exchanged, without reading them."""
         files = (file for item in self.items for file in (item.hr, item.lr) if file is not None)
-        return hashlib.sha256("|".join(f"{f.name}:{f.stat().st_size}" for f in files).encode()).hexdigest()
+        return hashlib.sha256("|".join(f"{file.name}:{_size(file)}" for file in files).encode()).hexdigest()
 
 
 def open_set(name: str, scale: int, root: Path | None = None, protocol: Protocol = SR_Y_V1) -> DataSet:
@@ -141,6 +141,13 @@ def _check_lr(lr: NDArray[np.uint8], made: NDArray[np.uint8], item: Item, scale:
                         f"differs by {difference:.2f} grey levels on average, at most {LR_TOLERANCE} are expected. "
                         "Replace it, or remove the low-resolution folder and it is made.")
     return lr
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # reading it will say what is wrong
+        return -1
 
 
 def _name_gaps(info: SetInfo, items: list[Item]) -> str:
