@@ -12,8 +12,8 @@ CARDS = tuple(
         url="https://arxiv.org/abs/1805.06085",
         family="low-bit",
         provenance=(
-            "paper as recalled: its start (10) and L2 weight on alpha are not verified. Alpha starts at the first "
-            "batch's maximum, our reading: features here keep the image's range"
+            "paper as recalled: its L2 weight on alpha is not verified. Alpha starts at the image's range (our reading); "
+            "the paper's 10 is for batch-normalised features"
         ),
         formula="y = DoReFa(W) * round(clip(x, 0, alpha) n / alpha) alpha / n + b, n = 2^k - 1",
         deploy={"Larq": "holds 1-bit layers only", "daBNN": "holds 1-bit layers only"},

@@ -21,9 +21,17 @@ class PACT(Algorithm):
         bits = self.card.bits_w
         return plain_unit(cin, cout, kernel, TanhWeight(bits), PactRange(bits))
 
+    def build(self, backbone: str, scale: int) -> nn.Module:
+        """Alpha starts at the range of the network's images: DoReFa's weights keep no scale that data could set."""
+        network = super().build(backbone, scale)
+        for act in parts_of(network, PactRange):
+            act.alpha.data.fill_(network.image_range)
+        return network
+
     def loss(self, network: nn.Module, lr: Tensor, hr: Tensor, teacher: nn.Module | None = None) -> Tensor:
-        loss = super().loss(network, lr, hr)
-        return loss + self.decay * sum(act.alpha.square().sum() for act in parts_of(network, PactRange))
+        """L1 plus ``decay`` times the squared heights, in units of the image's range."""
+        heights = sum((act.alpha / network.image_range).square().sum() for act in parts_of(network, PactRange))
+        return super().loss(network, lr, hr) + self.decay * heights
 
 
 class PACT2(PACT):

@@ -18,7 +18,7 @@ from bench.packed.spec import UniformInput
 class UniformAct(ActQuantizer):
     """Base of b-bit activation quantizers with one step for the layer. Subclasses give `grid`.
 
-    Ranges that come from data start at 1 and take their value from the first training batch.
+    Ranges and steps that come from data are 1 until the first training batch sets them.
     """
 
     def __init__(self, bits: int):
@@ -67,7 +67,6 @@ class LearnedRange(UniformAct):
         super().__init__(bits)
         self.gradient = gradient
         self.alpha = nn.Parameter(torch.ones(1))
-        self.register_buffer("initialised", torch.tensor(False))
 
     def clipped(self, x: Tensor, alpha: Tensor) -> Tensor:
         """``x`` limited to the range, differentiable in both."""
@@ -85,19 +84,11 @@ class LearnedRange(UniformAct):
 
 
 class PactRange(LearnedRange):
-    """PACT (Choi et al., 2018): [0, alpha] in 2^b levels; d/dalpha = 1[x >= alpha].
-
-    Alpha starts at the first training batch's maximum: the paper's 10 suits batch-normalised features of images of any
-    range, not features that keep the image's.
-    """
+    """PACT (Choi et al., 2018): [0, alpha] in 2^b levels; d/dalpha = 1[x >= alpha]."""
 
     def __init__(self, bits: int):
         super().__init__(bits, "range")
         self.low, self.high = 0, 2**bits - 1
-
-    def observe(self, x: Tensor) -> None:
-        if first_batch(self):
-            self.alpha.data.fill_(x.amax())
 
     def clipped(self, x: Tensor, alpha: Tensor) -> Tensor:
         return torch.where(x >= alpha, alpha, x.clamp_min(0))
@@ -117,6 +108,7 @@ class PamsRange(LearnedRange):
         self.low = -self.high
         self.decay, self.calibrating = decay, True
         self.register_buffer("average", torch.ones(1))
+        self.register_buffer("initialised", torch.tensor(False))
 
     def observe(self, x: Tensor) -> None:
         if self.calibrating:
