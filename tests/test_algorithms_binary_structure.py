@@ -22,9 +22,9 @@ from bench.conformance import perturb
 from bench.nn.algorithm import Algorithm, ResidualBlock, parts_of, tagged
 from bench.nn.backbones import edsr, srresnet
 from bench.nn.build import build_network
+from bench.nn.complexity import count_network
 from bench.nn.unit import RPReLU, Unit
 from bench.packed.parity import relative_error
-from tracks._complexity import count_network
 from tracks._conventions import PAPERS
 
 

@@ -14,9 +14,9 @@ from bench.backbones import BACKBONES
 from bench.nn.algorithm import Algorithm, Place, ResidualBlock, parts_of, tagged
 from bench.nn.backbones import edsr, rcan, rdn, swinir_s
 from bench.nn.build import build_network
+from bench.nn.shapes import ShapesOnly
 from bench.nn.unit import RPReLU, Unit, skip_for
 from bench.nouns import Card, Unsupported
-from tracks._shapes import ShapesOnly
 
 PARAMETERS = {
     "srresnet": (1_369_859, 1_554_499, 1_517_571),

@@ -18,9 +18,9 @@ from bench.backbones import BACKBONES
 from bench.discover import discover
 from bench.nn.algorithm import Tag, tag
 from bench.nn.backbones import edsr, rcan, rdn, srresnet, swinir_s
+from bench.nn.complexity import NetworkCount, count_algorithm, count_network, count_reference
 from bench.nouns import Cell, Context, Outcome, Settings, UserError
 from bench.published import Published, load
-from tracks._complexity import NetworkCount, count_algorithm, count_network, count_reference
 from tracks._conventions import PAPERS, STRICT, Convention, paper_rule
 from tracks.comp import PAPER_LR, TRACK
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bench.nouns import UserError
 
 if TYPE_CHECKING:
-    from tracks._complexity import LayerCount, NetworkCount
+    from bench.nn.complexity import LayerCount, NetworkCount
 
 WEIGHTS = frozenset({"weights"})
 WITH_BIASES = frozenset({"weights", "biases"})

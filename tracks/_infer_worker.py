@@ -126,7 +126,7 @@ def measure(job: dict) -> dict[str, object]:
 @torch.enable_grad()  # counting runs the training form: the deployed one computes integers, which shapes alone cannot
 def theoretical_speedup(full: nn.Module, trained: nn.Module, lr_size: tuple[int, int]) -> float:
     """Full precision's operations over this network's, strict convention, at the measured input size."""
-    from tracks._complexity import count_network
+    from bench.nn.complexity import count_network
     from tracks._conventions import STRICT
 
     counts = [count_network(copy.deepcopy(network), lr_size) for network in (full, trained)]

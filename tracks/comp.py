@@ -49,7 +49,7 @@ class Comp:
         return {}
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from tracks._complexity import count_algorithm, count_reference
+        from bench.nn.complexity import count_algorithm, count_reference
         from tracks._conventions import PAPERS, STRICT, paper_rule
 
         algorithm = context.load_algorithm(cell.algo)

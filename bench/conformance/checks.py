@@ -1,8 +1,4 @@
-"""The checks every algorithm must pass to be believed. Importable; `run_bench.py --check KEY` runs them.
-
-Each check is a plain function ``check_x(subject) -> None`` that raises AssertionError with what it saw. A known failure
-is named on the card (``xfail``) with its reason, and must then really fail.
-"""
+"""The checks. Each is a plain function ``check_x(subject) -> None`` that raises AssertionError with what it saw."""
 
 from __future__ import annotations
 
@@ -10,69 +6,17 @@ import copy
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 
+from bench.conformance.subject import ODD, SEED, Subject, perturb
 from bench.discover import discover
-from bench.nn.algorithm import Algorithm, tagged
+from bench.nn.algorithm import tagged
 from bench.nn.build import build_network, hash_tensors
 from bench.nn.claims import ClaimStack, LevelWatch
-from bench.nouns import KEY_PATTERN, Card, Unsupported
-
-ODD = (17, 23)
-"""Low-resolution test size (height, width): odd, and no multiple of any window."""
-SEED = 7
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One algorithm on one backbone and scale."""
-
-    algorithm: Algorithm
-    backbone: str
-    scale: int = 2
-
-    @property
-    def card(self) -> Card:
-        return self.algorithm.card
-
-    def fresh(self, seed: int = SEED) -> nn.Module:
-        return build_network(self.algorithm, self.backbone, self.scale, seed)
-
-    @cached_property
-    def network(self) -> nn.Module:
-        """In evaluation mode, every parameter and statistic moved off its initial value. Treat as read-only."""
-        return perturb(self.fresh()).eval()
-
-    @cached_property
-    def image(self) -> Tensor:
-        """Two smooth random pictures, (2, 3, 17, 23) in [0, 1]."""
-        coarse = torch.rand(2, 3, 5, 6, generator=torch.Generator().manual_seed(SEED))
-        return torch.nn.functional.interpolate(coarse, ODD, mode="bicubic", align_corners=False).clamp(0, 1)
-
-
-def perturb(network: nn.Module, seed: int = SEED) -> nn.Module:
-    """Move parameters and running statistics off their initial values, so that a forgotten one shows. In place.
-
-    One normalisation gain in eight turns negative, the case in which a comparison folds with its sense inverted.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for module in network.modules():
-            for parameter in module.parameters(recurse=False):
-                noise = torch.randn(parameter.shape, generator=generator)
-                parameter.add_(0.1 * noise * parameter.abs().mean().clamp_min(0.1))
-            if isinstance(module, nn.BatchNorm2d):
-                module.running_mean.add_(0.1 * torch.randn(module.running_mean.shape, generator=generator))
-                module.running_var.mul_(torch.rand(module.running_var.shape, generator=generator) + 0.5)
-                module.weight[::8] *= -1
-    return network
+from bench.nouns import KEY_PATTERN, Unsupported
 
 
 def check_card(subject: Subject) -> None:
@@ -87,7 +31,7 @@ def check_card(subject: Subject) -> None:
         package = ".".join(module.split(".")[:2])
         code = f"import sys, {package}; assert 'torch' not in sys.modules, 'importing the card imports torch'"
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1]
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2]
         )
         assert done.returncode == 0, done.stderr.strip().splitlines()[-1]
 
@@ -126,9 +70,7 @@ def check_gradients(subject: Subject) -> None:
     network = perturb(subject.fresh()).train()
     teacher = None
     if subject.algorithm.needs_teacher:
-        from algorithms.fp32.adapter import FullPrecision
-
-        teacher = build_network(FullPrecision(), subject.backbone, subject.scale, SEED).eval()
+        teacher = build_network(discover().loader("fp32"), subject.backbone, subject.scale, SEED).eval()
     target = torch.rand(2, 3, ODD[0] * subject.scale, ODD[1] * subject.scale)
     for _ in range(2):  # the first batch may be the one that sets ranges
         network.zero_grad()
@@ -161,7 +103,7 @@ def check_round_trip(subject: Subject) -> None:
 
 def check_counted(subject: Subject) -> None:
     """Every convolution is claimed, the count agrees with torch's, and operations grow with the input's area."""
-    from tracks._complexity import count_network
+    from bench.nn.complexity import count_network
 
     small, large = (count_network(subject.fresh(), size) for size in ((48, 32), (96, 64)))
     assert small.parameters == sum(p.numel() for p in subject.fresh().parameters()), (
@@ -201,73 +143,3 @@ def check_refusals(subject: Subject) -> None:
             assert str(reason), "refused without a reason"
         else:
             raise AssertionError(f"built {backbone} x{scale}, which does not exist")
-
-
-CHECKS: tuple[Callable[[Subject], None], ...] = (
-    check_card,
-    check_seed,
-    check_output,
-    check_bits,
-    check_gradients,
-    check_batch,
-    check_round_trip,
-    check_counted,
-    check_packed,
-    check_refusals,
-)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    check: str
-    passed: bool
-    detail: str
-    """What was seen, or the card's reason for a known failure"""
-
-
-def examine(subject: Subject) -> Iterator[Verdict]:
-    """Run every check. A check named in the card's ``xfail`` passes only by failing."""
-    for check in CHECKS:
-        name = check.__name__.removeprefix("check_")
-        known = subject.card.xfail.get(name)
-        try:
-            check(subject)
-        except Unsupported as reason:
-            problem = f"unsupported: {reason}"
-        except AssertionError as error:
-            problem = str(error)
-        except Exception as error:  # a check reports what it meets, whatever it is
-            problem = f"{type(error).__name__}: {error}"
-        else:
-            problem = ""
-        if known:
-            yield Verdict(
-                name, bool(problem), f"known: {known}" if problem else f"expected to fail ({known}), but passed"
-            )
-        else:
-            yield Verdict(name, not problem, problem)
-
-
-def run_checks(
-    subject: str | type[Algorithm],
-    report: Callable[[str], None] = print,
-    backbones: list[str] | None = None,
-    scale: int = 2,
-) -> int:
-    """Examine an algorithm, by key or class, on each backbone (its first by default).
-
-    Reports a line a check and returns the number of failures. Raises UserError for an unknown key.
-    """
-    algorithm = discover().loader(subject) if isinstance(subject, str) else subject()
-    failures = 0
-    names = ["none"] if algorithm.card.backbone_free else backbones or [algorithm.backbones[0]]
-    for backbone in names:
-        if backbone != "none" and backbone not in algorithm.backbones:
-            report(f"{algorithm.card.key} on {backbone}: not defined on it")
-            continue
-        for verdict in examine(Subject(algorithm, backbone, scale)):
-            failures += not verdict.passed
-            mark = "ok  " if verdict.passed else "FAIL"
-            detail = f": {verdict.detail}" if verdict.detail else ""
-            report(f"{mark} {algorithm.card.key} on {backbone}, {verdict.check}{detail}")
-    return failures

@@ -15,8 +15,8 @@ from bench.nn.algorithm import Algorithm, Tag, tagged
 from bench.nn.build import build_network
 from bench.nn.claims import ClaimStack
 from bench.nn.network import PARTS
+from bench.nn.shapes import ShapesOnly
 from bench.nn.unit import Unit
-from tracks._shapes import ShapesOnly
 
 aten = torch.ops.aten
 WEIGHT = {aten.convolution.default: 1, aten.addmm.default: 2, aten.mm.default: 1}
