@@ -180,7 +180,9 @@ def test_data_needs_a_root_and_says_how_to_get_manga109(tmp_path: Path, monkeypa
         main(["check"])
     monkeypatch.setenv("BISRBENCH_DATA", str(tmp_path))
     assert main(["check"]) == 0
-    with pytest.raises(UserError, match=r"manga109\.org"):
-        main(["fetch", "manga109", "--url", "https://x.invalid/a.zip", "--sha256", "0" * 64])
+    for words in ([], ["--url", "https://x.invalid/a.zip", "--sha256", "0" * 64]):
+        with pytest.raises(UserError, match=r"cannot be fetched.*manga109\.org") as caught:
+            main(["fetch", "manga109", *words])
+        assert "--url" not in str(caught.value)
     with pytest.raises(UserError, match="SelfExSR"):
         main(["fetch", "urban100"])

@@ -25,6 +25,8 @@ class SetInfo:
     """Paper and home page."""
     how_to_get: str = ""
     """Where a user finds it."""
+    fetchable: bool = True
+    """False where the set's terms forbid it, or there is nothing to fetch."""
 
 
 _SELF_EX_SR = (
@@ -47,8 +49,9 @@ SETS: dict[str, SetInfo] = {
             "Matsui et al., Multimedia Tools and Applications 2017",
             "Its terms forbid passing the pictures on, so it is never fetched here. Ask for it at www.manga109.org, "
             "then put the 109 pictures into Manga109/HR under the data root.",
+            fetchable=False,
         ),
-        SetInfo("sample", "sample", 5, (), "photographs that scikit-image ships", "It is always there."),
+        SetInfo("sample", "sample", 5, (), "photographs that scikit-image ships", "It is always there.", False),
     )
 }
 

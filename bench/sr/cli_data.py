@@ -74,12 +74,12 @@ def fetch(root: Path, options: argparse.Namespace) -> int:
     if len(options.sets) != 1:
         raise UserError(f"data fetch: got {len(options.sets)} sets, expected one: {', '.join(SETS)}.")
     info = resolve(options.sets[0])
-    if not options.url or not options.sha256:
+    if info.fetchable and not (options.url and options.sha256):
         raise UserError(f"{info.name} ({info.source}): no download address with a verified hash is known here. "
                         f"{info.how_to_get} With an archive's address and hash: data fetch {info.key} --url URL "
                         "--sha256 HASH.")
     root.mkdir(parents=True, exist_ok=True)
-    folder = fetch_set(info, options.url, options.sha256, root)
+    folder = fetch_set(info, options.url or "", options.sha256 or "", root)
     _say(f"{info.name} is in {folder}")
     options.sets = [info.key]
     return check(root, options)

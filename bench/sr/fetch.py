@@ -38,7 +38,7 @@ def fetch(info: SetInfo, url: str, sha256: str, root: Path) -> Path:
         UserError: the set may not be fetched, is already there, the address or hash is malformed, the download fails
             or has another hash, the archive is unsafe or holds no folder of that name.
     """
-    if info.key in ("manga109", "sample"):
+    if not info.fetchable:
         raise UserError(f"{info.name} cannot be fetched. {info.how_to_get}")
     target = root / info.name
     if target.exists():
