@@ -1,0 +1,212 @@
+"""The pieces of training: plans, patches, gradients of sign, stored weights, who measures with which weights."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from train_kit import SCALE, Small, make_pictures
+from train_kit import run as train
+
+from bench.discover import load_class
+from bench.nn import weights
+from bench.nn.algorithm import Recipe
+from bench.nn.build import build_network, hash_tensors, load_weights
+from bench.nn.compact import LEVELS, SMALLEST, compact, expand
+from bench.nn.training.data import Sampler, load_pictures
+from bench.nn.training.plan import PRESETS, make_plan
+from bench.nn.training.run import RECORD, WEIGHTS
+from bench.nouns import Card, Cell, Settings, UserError
+from bench.sr.images import write_png
+
+KIT = Path(__file__).parent / "train_kit.py"
+RECIPE = Recipe(iterations=300_000, batch=32, lr_patch=48, learning_rate=2e-4, halve_at=(150_000, 250_000))
+
+
+def test_the_paper_preset_is_the_recipe_itself() -> None:
+    plan = make_plan(RECIPE, "paper", 4)
+    for name in ("iterations", "batch", "lr_patch", "learning_rate", "halve_at", "betas"):
+        assert getattr(plan, name) == getattr(RECIPE, name)
+
+
+@pytest.mark.parametrize("preset", [name for name, budget in PRESETS.items() if budget])
+def test_a_preset_keeps_the_kind_and_the_proportions(preset: str) -> None:
+    plan = make_plan(RECIPE, preset, 4)
+    assert (plan.learning_rate, plan.betas, plan.optimizer) == (RECIPE.learning_rate, RECIPE.betas, "adam")
+    assert [at / plan.iterations for at in plan.halve_at] == pytest.approx([0.5, 5 / 6], abs=1 / plan.iterations)
+    rates = [plan.rate(i) for i in range(plan.iterations)]
+    assert (rates[0], rates[plan.iterations * 2 // 3], rates[-1]) == (1.0, 0.5, 0.25)
+    assert make_plan(replace(RECIPE, batch=4, lr_patch=8), preset, 4).budget == plan.budget  # the same for all
+
+
+def test_overrides_and_the_cosine_schedule() -> None:
+    plan = make_plan(RECIPE, "reference", 2, iterations=100, batch=None, schedule="cosine")
+    assert (plan.iterations, plan.batch, plan.halve_at) == (100, 16, (50, 83))
+    assert (plan.rate(0), plan.rate(50)) == (1.0, pytest.approx(0.5))
+    assert 0 < plan.rate(99) < 0.001
+    with pytest.raises(UserError, match="referenec"):
+        make_plan(RECIPE, "referenec", 2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pictures(tmp_path_factory.mktemp("pictures"), count=2, side=24)
+
+
+def test_patches_are_pairs_of_one_place_in_all_eight_symmetries(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[0:24, 0:20].astype(np.uint8) // SCALE
+    write_png(tmp_path / "place.png", np.stack([rows, columns, rows * 0], axis=2))
+    pictures = load_pictures(tmp_path, SCALE)
+    low = pictures.lr[0].copy()
+    low[..., 0], low[..., 1] = np.mgrid[0:12, 0:10]  # each pixel names its place, in both resolutions
+    sampler = Sampler(replace(pictures, lr=(low,)), batch=200, lr_patch=5, seed=0)
+    lr, hr = sampler.draw()
+    assert lr.shape == (200, 3, 5, 5) and hr.shape == (200, 3, 10, 10)
+    assert torch.equal(hr[:, :2, ::2, ::2], lr[:, :2])
+    steps = {tuple((p[:2, 0, 1].int() - p[:2, 0, 0]).tolist() + (p[:2, 1, 0].int() - p[:2, 0, 0]).tolist()) for p in lr}
+    assert len(steps) == 8
+    corners = {(int(p[0].min()), int(p[1].min())) for p in lr}
+    assert corners == {(y, x) for y in range(8) for x in range(6)}  # every position, the last ones included
+
+
+def test_a_restored_sampler_goes_on_with_the_next_batch(folder: Path) -> None:
+    pictures = load_pictures(folder, SCALE)
+    sampler, other = (Sampler(pictures, 3, 6, seed) for seed in (0, 1))
+    sampler.draw()
+    state = json.loads(json.dumps(sampler.state()))
+    expected = sampler.draw()
+    other.restore(state)
+    assert all(torch.equal(a, b) for a, b in zip(expected, other.draw(), strict=True))
+
+
+def test_unreadable_empty_and_small_pictures(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        load_pictures(tmp_path / "nowhere", SCALE)
+    with pytest.raises(UserError, match="holds no picture"):
+        load_pictures(tmp_path, SCALE)
+    with pytest.raises(UserError, match="as large as a patch"):
+        Sampler(load_pictures(folder, SCALE), 1, 13, 0)
+    make_pictures(tmp_path, count=3)
+    whole = (tmp_path / "1.png").read_bytes()
+    (tmp_path / "1.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"1\.png"):
+        load_pictures(tmp_path, SCALE)
+
+
+@given(
+    rows=st.lists(st.floats(-4, 4, width=32), min_size=2, max_size=9),
+    scale=st.floats(1e-6, 1e3),
+)
+@settings(max_examples=50, deadline=None)
+def test_ten_bits_keep_every_sign_and_stay_close(rows: list[float], scale: float) -> None:
+    value = (torch.tensor(rows) * scale).repeat(SMALLEST // len(rows) + 1, 3).float()
+    assume(value.abs().max() > 1e-20)  # below, a step is no float any more
+    back = expand(compact({"w": value}))["w"]
+    assert back.shape == value.shape
+    assert torch.equal((back >= 0) | (value == 0), (value >= 0))
+    assert ((back - value).abs() <= value.abs().amax(1, keepdim=True) * 2 / LEVELS * 1.001).all()
+
+
+def test_small_and_integer_tensors_are_stored_as_they_are() -> None:
+    state = {"bias": torch.randn(64), "count": torch.tensor(7), "few": torch.randn(3, 5)}
+    packed = compact({**state, "many": torch.randn(16, 33, 3, 3)})
+    assert all(torch.equal(packed[name], value) for name, value in state.items())
+    large = sum(tensor.nbytes for name, tensor in packed.items() if name.startswith("many@"))
+    assert large < 16 * 33 * 9 * 1.27 + 16 * 4 + 64
+
+
+@pytest.fixture
+def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Card:
+    """A method in a package of its own, as in algorithms/."""
+    package = tmp_path / "their_method"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    source = KIT.read_text(encoding="utf-8")
+    card = 'Small.card = Card("small", "Small", "their_method.adapter:Small", 1, 1)'
+    (package / "adapter.py").write_text(f"{source}\nfrom bench.nouns import Card\n{card}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield load_class("their_method.adapter:Small").card
+    for name in ("their_method", "their_method.adapter"):
+        sys.modules.pop(name, None)
+
+
+CELL = Cell("accuracy", "small", "srresnet", SCALE, "set5")
+
+
+def stored(method: Card, tmp_path: Path, budget: str, seed: int = 0, network_seed: int = 3) -> Path:
+    """Reference weights as a finished run would leave them."""
+    from safetensors.torch import save_file
+
+    algorithm = load_class(method.adapter)()
+    state = build_network(algorithm, "srresnet", SCALE, network_seed).state_dict()
+    save_file(state, tmp_path / "run.safetensors")
+    record = {"backbone": "srresnet", "scale": SCALE, "budget": budget, "plan": {"seed": seed}}
+    return weights.keep_as_reference(method, tmp_path / "run.safetensors", record)
+
+
+def test_reference_weights_are_the_largest_budget_and_the_first_seed(method: Card, tmp_path: Path) -> None:
+    assert weights.reference_weights(method, "srresnet", SCALE) is None
+    stored(method, tmp_path, "1000x4x24")
+    best = stored(method, tmp_path, "6000x16x24")
+    stored(method, tmp_path, "6000x16x24", seed=1)
+    stored(method, tmp_path, "20000x1x24")
+    assert weights.reference_weights(method, "srresnet", SCALE) == best
+    assert weights.label_of(best) == "reference-6000x16x24"
+    assert weights.reference_weights(method, "srresnet", 4) is None
+    assert weights.reference_weights(method, "edsr", SCALE) is None
+
+
+def test_a_wrong_hash_and_a_missing_record_are_refused(method: Card, tmp_path: Path) -> None:
+    path = stored(method, tmp_path, "10x1x8")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="not the file that its record describes"):
+        weights.reference_weights(method, "srresnet", SCALE)
+    weights.record_of(path).unlink()
+    with pytest.raises(UserError, match="nobody knows"):
+        weights.reference_weights(method, "srresnet", SCALE)
+
+
+def test_own_weights_before_reference_weights_before_none(method: Card, tmp_path: Path) -> None:
+    algorithm = load_class(method.adapter)()
+    drawn, drawn_sha, label = weights.prepare_network(algorithm, CELL, Settings(seed=5))
+    assert label is None and not drawn.training
+    assert drawn_sha == hash_tensors(build_network(algorithm, "srresnet", SCALE, 5).state_dict())
+    path = stored(method, tmp_path, "10x1x8")
+    _, reference_sha, label = weights.prepare_network(algorithm, CELL, Settings())
+    assert label == "reference-10x1x8" and reference_sha != drawn_sha
+    own = Settings(weights={"small": tmp_path / "run.safetensors"})
+    _, own_sha, label = weights.prepare_network(algorithm, CELL, own)
+    assert label == weights.OWN
+    assert own_sha == hash_tensors(load_file(tmp_path / "run.safetensors"))
+    again = build_network(algorithm, "srresnet", SCALE)
+    load_weights(again, path)
+    assert hash_tensors(again.state_dict()) == reference_sha
+
+
+def test_interpolation_needs_no_weights() -> None:
+    algorithm = load_class("algorithms.bicubic.adapter:Bicubic")()
+    cell = Cell("accuracy", "bicubic", "none", SCALE, "set5")
+    _, sha, label = weights.prepare_network(algorithm, cell, Settings())
+    assert (sha, label) == (None, weights.NONE_NEEDED)
+
+
+def test_a_finished_run_becomes_reference_weights(method: Card, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    Small.card = method
+    data = make_pictures(tmp_path / "pictures")
+    train(tmp_path / "run", data)
+    record = json.loads((tmp_path / "run" / RECORD).read_text())
+    path = weights.keep_as_reference(method, tmp_path / "run" / WEIGHTS, record)
+    assert path.parent == tmp_path / "their_method" / "weights"
+    assert weights.check_record(path)["curves"] == record["curves"]
+    assert weights.reference_weights(method, "srresnet", SCALE) == path
