@@ -12,7 +12,7 @@ CARDS = tuple(
         url="https://arxiv.org/abs/1805.06085",
         family="low-bit",
         provenance=(
-            "paper as recalled: its L2 weight on alpha is not verified. Alpha starts at the image's range (our reading); "
+            "paper as recalled: its L2 weight on alpha is unverified. Alpha starts at the image's range, our reading; "
             "the paper's 10 is for batch-normalised features"
         ),
         formula="y = DoReFa(W) * round(clip(x, 0, alpha) n / alpha) alpha / n + b, n = 2^k - 1",

@@ -7,7 +7,7 @@ from algorithms.rtn import CARD
 from bench.nn.algorithm import Algorithm, Place
 from bench.nn.binarizers import standardize
 from bench.nn.quantizers import ActQuantizer, Levels, QuantizedInput, WeightQuantizer
-from bench.nn.uniform import first_batch, positive, round_half_even
+from bench.nn.uniform import clamp, first_batch, positive, round_half_even
 from bench.nn.unit import plain_unit
 from bench.packed.spec import UniformInput
 
@@ -28,7 +28,7 @@ class TernaryWeight(WeightQuantizer):
 
     def parts(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """(t, scale)"""
-        t = round_half_even(torch.clamp(standardize(weight, 1e-8), -1, 1))
+        t = round_half_even(clamp(standardize(weight, 1e-8), -1, 1))
         start = (weight * t).detach().sum() / t.detach().square().sum().clamp_min(1)
         if first_batch(self):
             self.scale.data.fill_(start)
@@ -62,7 +62,7 @@ class TernaryAct(ActQuantizer):
         if first_batch(self):
             self.scale.data.fill_(2 * x.detach().abs().mean())
             self.reach.data.copy_(self.scale)
-        return round_half_even(torch.clamp(x / positive(self.reach), -1, 1)) * self.scale
+        return round_half_even(clamp(x / positive(self.reach), -1, 1)) * self.scale
 
     def export(self, channels: int) -> QuantizedInput:
         reach, scale = positive(self.reach.detach()), self.scale.detach()

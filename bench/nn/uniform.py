@@ -48,6 +48,25 @@ def round_half_even(v: Tensor, slope: Estimator = identity) -> Tensor:
     return _Round.apply(v, slope)
 
 
+class _Clamp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, v: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
+        ctx.save_for_backward((v >= low) & (v <= high))
+        return torch.clamp(v, low, high)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+        return grad * ctx.saved_tensors[0], None, None
+
+
+def clamp(v: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
+    """torch.clamp whose gradient passes on the bounds too: what it does there varies between versions of torch.
+
+    Exact zeros, as left by ReLU, lie on the bound of an unsigned range.
+    """
+    return _Clamp.apply(v, low, high)
+
+
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx, values: Tensor, surrogate: Tensor) -> Tensor:
@@ -87,7 +106,7 @@ def uniform(
     With v = x / step and q its integer: d/dx = slope(v) inside [low, high] and 0 outside; d/dstep = q - v * slope(v)
     inside and the nearer bound outside, which for slope 1 is LSQ's gradient (Esser et al., ICLR 2020, eq. 3).
     """
-    return round_half_even(torch.clamp(x / step, low, high), slope) * step
+    return round_half_even(clamp(x / step, low, high), slope) * step
 
 
 def positive(step: Tensor) -> Tensor:

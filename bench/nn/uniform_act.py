@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from bench.nn.algorithm import parts_of
 from bench.nn.estimators import Estimator, identity
 from bench.nn.quantizers import ActQuantizer, QuantizedInput
-from bench.nn.uniform import first_batch, positive, scale_gradient, straight_through, uniform
+from bench.nn.uniform import clamp, first_batch, positive, scale_gradient, straight_through, uniform
 from bench.nouns import Unsupported
 from bench.packed.spec import UniformInput
 
@@ -91,7 +92,7 @@ class PactRange(LearnedRange):
         self.low, self.high = 0, 2**bits - 1
 
     def clipped(self, x: Tensor, alpha: Tensor) -> Tensor:
-        return torch.where(x >= alpha, alpha, x.clamp_min(0))
+        return torch.where(x >= alpha, alpha, clamp(x, 0, math.inf))
 
 
 class PamsRange(LearnedRange):
