@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.nouns import Settings, UserError
+from bench.sr.catalog import DATA_VARIABLE
 
 if TYPE_CHECKING:
     from bench.discover import Registry
@@ -19,8 +21,10 @@ def build_settings(flags: argparse.Namespace, preset: Preset, registry: Registry
     """The preset's grid with the flags laid over it. Raises UserError for files, keys or options that do not exist."""
     if flags.input and not flags.input.is_file():
         raise UserError(f"--input {flags.input}: no such file. Give a picture, or leave the flag out.")
-    if flags.data_root and not flags.data_root.is_dir():
-        raise UserError(f"--data-root {flags.data_root}: no such folder. See: run_bench.py data --help.")
+    data_root = flags.data_root or (Path(named) if (named := os.environ.get(DATA_VARIABLE)) else None)
+    if data_root and not data_root.is_dir():
+        origin = "--data-root" if flags.data_root else DATA_VARIABLE
+        raise UserError(f"{origin} {data_root}: no such folder. See: run_bench.py data --help.")
     settings = Settings(
         preset=flags.preset,
         seed=flags.seed,
@@ -31,7 +35,7 @@ def build_settings(flags: argparse.Namespace, preset: Preset, registry: Registry
         datasets=preset.datasets,
         severities=preset.severities,
         allow_untrained=flags.allow_untrained,
-        data_root=flags.data_root and flags.data_root.resolve(),
+        data_root=data_root and data_root.resolve(),
     )
     return replace(settings, weights=_weights(flags.weights, registry), extra=_options(flags.set, registry))
 
