@@ -94,7 +94,7 @@ class ScoringRule:
     """Floor of the spread over hyper-parameters."""
     min_architectures: int = 2
     """OM arch needs at least this many kinds of architecture (BiBench has three; image SR has no MLP)."""
-    unscored_flags: tuple[str, ...] = ("untrained", "self_ensemble", "sample_data")
+    unscored_flags: tuple[str, ...] = ("untrained",)
     """A quality record that carries one of these is shown but not scored."""
     weights: Mapping[str, float] = field(
         default_factory=lambda: {"task": 1.0, "arch": 1.0, "robust": 1.0, "comp": 1.0, "train": 1.0, "infer": 1.0}
