@@ -14,6 +14,8 @@ from reports.text import clean
 
 RANK = Column("rank", "Rank", "Place by overall score; references and incomplete methods have none", digits=0)
 OVERALL = Column("overall", "Overall", "Weighted mean of the parts, times 100", better="higher", digits=1)
+MOST_SCOPES = 12
+"""With more pairs of backbone and scale, each backbone and each scale is scored, but not each pair."""
 BESIDE = (
     Column(
         "task_psnr", "OM task, PSNR", "BiBench's own form: ratios of PSNR instead of gains over bicubic",
@@ -71,9 +73,10 @@ def scopes(records: Sequence[Record]) -> list[Scope]:
     scales = [None, *(scales if len(scales) > 1 else [])]
     machines: list[str | None] = [*sorted({r.provenance.machine.id for r in records if r.machine_bound})]
     machines = machines if len(machines) > 1 else [None]
-    return [
-        _scope(records, backbone, scale, machine) for machine in machines for backbone in backbones for scale in scales
-    ]
+    places = [(backbone, scale) for backbone in backbones for scale in scales]
+    if len(places) > MOST_SCOPES:
+        places = [(backbone, scale) for backbone, scale in places if backbone is None or scale is None]
+    return [_scope(records, backbone, scale, machine) for machine in machines for backbone, scale in places]
 
 
 def _scope(records: Sequence[Record], backbone: str | None, scale: int | None, machine: str | None) -> Scope:

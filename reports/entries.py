@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -15,16 +16,14 @@ from reports.text import clean
 
 
 def metrics_of(record: Record, layout: Layout) -> Mapping[str, Measured]:
-    """A record's metrics, those that the layout folds replaced by their means."""
-    if layout.fold is None:
-        return record.metrics
+    """A record's metrics under plain names, those that the layout folds replaced by their means."""
     kept: dict[str, Measured] = {}
     folded: dict[str, list[tuple[int, Measured]]] = {}
     for key, measured in record.metrics.items():
-        if match := layout.fold.fullmatch(key):
+        if match := layout.fold and layout.fold.fullmatch(key):
             folded.setdefault(match["corruption"], []).append((int(match["severity"]), measured))
         else:
-            kept[key] = measured
+            kept[re.sub(r"[^\w.+-]", "_", key, flags=re.ASCII)[:80]] = measured
     for name, members in folded.items():
         severities = ", ".join(str(severity) for severity, _ in sorted(members))
         facts = {"title": name.replace("_", " "), "help": f"Mean over severities {severities}"}

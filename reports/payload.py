@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bench.record import Record, canonical
@@ -18,6 +20,8 @@ MOST_SAMPLES = 8000
 """More numbers than these stay in the record files, so that a page stays small."""
 SERIES = 2
 """Series of samples shown for a record."""
+DERIVED = ("method", "bits", "backbone", "scale", "case")
+"""Columns whose entries the page takes from the row itself."""
 
 
 class Pool:
@@ -35,23 +39,34 @@ class Pool:
         return self._places[key]
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Pools of all tables: where published values stand, and notes."""
+
+    places: Pool
+    notes: Pool
+
+
 def page_data(records: Sequence[Record], tables: Sequence[Table], boards: Sequence[Board], known: Known) -> dict:
     """Everything that the page shows besides words and charts. Untrusted text has been cleaned, not escaped."""
-    facts, commands, places = Pool(), Pool(), Pool()
+    facts, lists, words, pool = Pool(), Pool(), Pool(), Shared(Pool(), Pool())
     numbers = sum(len(series) for record in records for series in _series(record).values())
     keep = numbers <= MOST_SAMPLES
     return {
         "methods": {algo: _method(algo, known) for algo in sorted({record.cell.algo for record in records})},
         "backbones": {name: backbone_title(name) for name in sorted({record.cell.backbone for record in records})},
-        "tables": [_table(table, places) for table in tables],
-        "boards": [_board(board, places) for board in boards],
+        "tables": [{"key": table.key, "columns": _columns(table), "rows": _rows(table, pool)} for table in tables],
+        "boards": [_board(board, pool) for board in boards],
+        "boardColumns": _columns(boards[0].table) if boards else [],
         "parts": [{"key": part.key, "title": part.title, "help": part.help} for part in PARTS],
         "weights": dict(boards[0].scores.rule.weights) if boards else {},
         "presets": {name: dict(w) for name, w in boards[0].scores.rule.weight_presets.items()} if boards else {},
-        "records": [_record(record, known, facts, commands, keep) for record in records],
+        "records": [_record(record, known, (facts, lists, words), keep) for record in records],
         "facts": facts.values,
-        "commands": commands.values,
-        "places": places.values,
+        "factLists": lists.values,
+        "words": words.values,
+        "places": pool.places.values,
+        "notes": pool.notes.values,
         "sources": {key: [clean(source.citation), safe_url(source.url)] for key, source in known.sources.items()},
         "latex": LATEX,
         "samplesLeftOut": not keep,
@@ -74,22 +89,22 @@ def _method(algo: str, known: Known) -> dict[str, Any]:
     return {**named, "year": card.year, "url": safe_url(card.url), "facts": [[k, v] for k, v in facts.items() if v]}
 
 
-def _table(table: Table, places: Pool) -> dict[str, Any]:
-    return {
-        "key": table.key,
-        "columns": [_column(column) for column in table.columns],
-        "rows": [_row(row, table.columns, places) for row in table.rows],
-    }
+def _columns(table: Table) -> list[dict[str, Any]]:
+    return [_column(column) for column in table.columns]
 
 
-def _board(board: Board, places: Pool) -> dict[str, Any]:
+def _rows(table: Table, pool: Shared) -> list[dict[str, Any]]:
+    return [_row(row, table.columns, pool) for row in table.rows]
+
+
+def _board(board: Board, pool: Shared) -> dict[str, Any]:
+    rows = board.scores.rows
     return {
         "scope": board.scope.key,
         "title": board.scope.title,
-        **_table(board.table, places),
-        "weights": dict(board.scores.weights),
-        "scaled": {row.algo: {key: round(value, 12) for key, value in row.scaled.items()} for row in board.scores.rows},
-        "unranked": [row.algo for row in board.scores.rows if row.reference],
+        "rows": _rows(board.table, pool),
+        "scaled": {row.algo: {key: round(value, 9) for key, value in row.scaled.items()} for row in rows},
+        "unranked": [row.algo for row in rows if row.reference],
     }
 
 
@@ -102,29 +117,42 @@ def _column(column: Column) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value not in ("", False)}
 
 
-def _row(row: Row, columns: Iterable[Column], places: Pool) -> dict[str, Any]:
+def _row(row: Row, columns: Iterable[Column], pool: Shared) -> dict[str, Any]:
+    usual = ".".join(filter(None, [row.algo, row.backbone, f"x{row.scale}" if row.scale else "", row.case]))
+    own = [column for column in columns if column.key not in DERIVED]
     facts = {
-        "id": row.id, "m": row.algo, "b": row.backbone, "s": row.scale, "c": row.case, "f": list(row.flags),
-        "r": list(row.records), "ref": row.reference,
-        "e": [_entry(row.entries.get(column.key, Entry()), column, places) for column in columns],
+        "id": "" if row.id == usual else row.id, "m": row.algo, "b": row.backbone, "s": row.scale, "c": row.case,
+        "f": list(row.flags), "r": ranges(row.records), "ref": row.reference,
+        "e": [_entry(row.entries.get(column.key, Entry()), column, pool) for column in own],
     }  # fmt: skip
     return {key: value for key, value in facts.items() if value not in ("", 0, [], False)}
 
 
-def _entry(entry: Entry, column: Column, places: Pool) -> Any:
+def _entry(entry: Entry, column: Column, pool: Shared) -> Any:
     value = number(entry.value, column.digits) if isinstance(entry.value, float) else entry.value
     facts: dict[str, Any] = {"v": value}
     if entry.note:
-        facts["n"] = entry.note
+        facts["n"] = pool.notes.place(entry.note)
     if entry.spread is not None:
         facts["s"] = number(entry.spread, column.digits)
     if entry.change is not None:
         facts["d"] = number(entry.change, 1)
     if entry.mark:
-        facts["k"] = entry.mark
+        facts["k"] = 1 if entry.mark == "best" else 2
     if entry.quotes:
-        facts["p"] = [[q.value, places.place([q.source, clean(q.where, 120)])] for q in entry.quotes]
+        facts["p"] = [[q.value, pool.places.place([q.source, clean(q.where, 120)])] for q in entry.quotes]
     return value if len(facts) == 1 else facts
+
+
+def ranges(places: Iterable[int]) -> list[int]:
+    """Runs of consecutive numbers as first, length, first, length ..."""
+    runs: list[int] = []
+    for place in sorted(places):
+        if runs and place == runs[-2] + runs[-1]:
+            runs[-1] += 1
+        else:
+            runs += [place, 1]
+    return runs
 
 
 def number(value: float, digits: int) -> float:
@@ -138,24 +166,22 @@ def number(value: float, digits: int) -> float:
     return value
 
 
-def _record(record: Record, known: Known, facts: Pool, commands: Pool, samples: bool) -> dict[str, Any]:
+def _record(record: Record, known: Known, pools: tuple[Pool, Pool, Pool], samples: bool) -> list[Any]:
+    """[case, provenance, six pieces of the command, and a status other than ok, kernels and samples if any]"""
+    facts, lists, words = pools
     made = command(record, known.cards.get(record.cell.algo))
-    kept = {
-        "c": record.cell.case,
+    pieces = (made.environment, made.algo, made.track, made.backbone, str(made.scale), made.options)
+    told = {
         "why": "" if record.status == "ok" else clean(f"{record.status}: {record.reason}", 1000),
-        "p": [facts.place([name, value]) for name, value in provenance(record).items()],
-        "k": [[clean(name, 40), count] for name, count in _kernel_layers(record.kernels).items()],
-        "x": [made.environment, made.algo, made.track, made.backbone, made.scale, commands.place(made.options)],
+        "k": [[clean(name, 40), count] for name, count in Counter(record.kernels.values()).items()],
         "t": _series(record) if samples else {},
     }
-    return {key: value for key, value in kept.items() if value not in ("", [], {})}
-
-
-def _kernel_layers(kernels: Mapping[str, str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for name in kernels.values():
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+    return [
+        words.place(record.cell.case),
+        lists.place([facts.place([name, value]) for name, value in provenance(record).items()]),
+        *(words.place(piece) for piece in pieces),
+        *([more] if (more := {key: value for key, value in told.items() if value}) else []),
+    ]
 
 
 def _series(record: Record) -> dict[str, list[float]]:

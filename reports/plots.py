@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from reports.known import Known, backbone_title
 from reports.layout import PARTS_MS
 from reports.tables import case_title, cases_in_order
 from reports.text import clean
+
+MOST_NETWORKS = 6
+"""Networks drawn: those with the most records. A page of more would be slow and unread."""
 
 Network = tuple[str, int]
 """(backbone, scale)"""
@@ -36,7 +40,8 @@ class Figure:
 
 def figures(records: Sequence[Record], known: Known) -> list[Figure]:
     """All charts that the records allow, in reading order."""
-    networks = sorted({(r.cell.backbone, r.cell.scale) for r in records if r.cell.backbone != "none"})
+    counts = Counter((r.cell.backbone, r.cell.scale) for r in records if r.cell.backbone != "none")
+    networks = sorted(network for network, _ in counts.most_common(MOST_NETWORKS))
     made = [
         draw(records, network, known)
         for draw in (_psnr_latency, _psnr_ops, _speedups, _parts, _robustness)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_records import CARDS, realistic
+from fake_records import CARDS, realistic, record
 
 from bench.scoring import PARTS, ScoringRule, score
 from bench.store import Store
@@ -76,7 +76,7 @@ def column(page: Any, table: str, title: str) -> list[str]:
             const host = document.querySelector(`[data-table="${table}"]`);
             const heads = [...host.querySelectorAll("thead tr:last-child th")];
             const place = heads.findIndex((head) => head.querySelector("button").firstChild.data === title);
-            return [...host.querySelectorAll("tbody tr:not([hidden])")].map((row) => {
+            return [...host.querySelectorAll("tbody tr")].map((row) => {
                 const cell = row.children[place].cloneNode(true);
                 cell.querySelectorAll(".aside, .pub, .sr, .move, .bar").forEach((extra) => extra.remove());
                 return cell.textContent.trim();
@@ -335,6 +335,29 @@ def test_phone_width(visit: Callable[..., Any]) -> None:
     page.get_by_role("tab", name="Leaderboard").click()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert not page.get_by_role("slider").first.is_visible()
+
+
+def test_a_long_table_grows_as_it_is_scrolled(browser: Any, tmp_path: Path) -> None:
+    algos = [f"m{number}" for number in range(600)]
+    made = [record("accuracy", algo, "srresnet", 2, "set5", {"psnr_y": 30 + n / 100}) for n, algo in enumerate(algos)]
+    store = Store(tmp_path / "store")
+    for one in made:
+        store.write(one)
+    page = browser.new_page()
+    page.goto(build([store.root], tmp_path / "out", ["html"])[0].as_uri() + "#tab=accuracy")
+    rows = page.locator('[data-table="accuracy"] tbody tr')
+    assert rows.count() == 200
+    assert page.locator("#count").inner_text() == "600 of 600 rows"
+    page.evaluate("document.querySelector('[data-table=accuracy]').scrollTo(0, 1e6)")
+    page.wait_for_function("document.querySelectorAll('[data-table=accuracy] tbody tr').length === 400")
+    head(page, "accuracy", "PSNR").click()
+    assert column(page, "accuracy", "PSNR")[0] == "35.99"
+    page.fill("#search", "m599")
+    assert column(page, "accuracy", "Method") == ["m599"]
+    page.fill("#search", "")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert rows.count() == 600
+    page.close()
 
 
 def test_theme_can_be_chosen(visit: Callable[..., Any]) -> None:

@@ -47,6 +47,7 @@ function updateBoard() {
   const marks = bestOf(Object.keys(places).map((algo) => [algo, Number(fixed(values[algo], digits))]));
   view.rows.forEach((item) => {
     const { row } = item;
+    nodeOf(view, item);
     const first = (row.first ??= entryOf(row, at.rank).v ?? null);
     const why = (row.why ??= entryOf(row, at.overall).n || "");
     const missing = DATA.parts.filter((part) => weightsNow(board)[part.key] > 0 && !(part.key in board.scaled[row.m]));

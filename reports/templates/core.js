@@ -35,10 +35,40 @@ function changeText(percent) {
   return (percent <= 0 ? "\u2193" : "\u2191") + fixed(Math.abs(percent), 1) + "%";
 }
 
-// An entry travels as a bare value when it has nothing but a value.
+// An entry travels as a bare value when it has nothing but a value; what the row itself says does not travel at all.
 function entryOf(row, index) {
-  const raw = row.e[index];
-  return raw !== null && typeof raw === "object" ? raw : { v: raw };
+  return row.e[index];
+}
+
+const DERIVED = {
+  method: (row) => method(row.m).name,
+  bits: (row) => method(row.m).bits || null,
+  backbone: (row) => DATA.backbones[row.b] ?? row.b ?? null,
+  scale: (row) => row.s ?? null,
+  case: (row) => row.c ?? null,
+};
+
+function unpack(columns, rows) {
+  for (const row of rows) {
+    const own = row.e[Symbol.iterator]();
+    row.id ??= [row.m, row.b, row.s ? `x${row.s}` : "", row.c].filter(Boolean).join(".");
+    row.e = columns.map((column) => {
+      const raw = DERIVED[column.key] ? DERIVED[column.key](row) : own.next().value;
+      const entry = raw !== null && typeof raw === "object" ? { ...raw } : { v: raw };
+      if (entry.n !== undefined) entry.n = DATA.notes[entry.n];
+      if (entry.k) entry.k = entry.k === 1 ? "best" : "second";
+      return entry;
+    });
+    const runs = row.r || [];
+    row.r = [];
+    for (let at = 0; at < runs.length; at += 2) for (let next = 0; next < runs[at + 1]; next += 1) row.r.push(runs[at] + next);
+  }
+}
+
+function unpackRecord([place, provenance, ...rest]) {
+  const pieces = rest.slice(0, 6).map((word) => DATA.words[word]);
+  const facts = DATA.factLists[provenance].map((fact) => DATA.facts[fact]);
+  return { case: DATA.words[place], facts, pieces, ...(rest[6] || {}) };
 }
 
 function heading(column) {

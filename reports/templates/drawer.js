@@ -72,11 +72,11 @@ function published(view, row) {
 
 function commandText([environment, algo, track, backbone, scale, options]) {
   const network = backbone ? ` --backbone ${backbone}` : "";
-  return `${environment}python run_bench.py --algos ${algo} --track ${track}${network} --scale ${scale}${DATA.commands[options]}`;
+  return `${environment}python run_bench.py --algos ${algo} --track ${track}${network} --scale ${scale}${options}`;
 }
 
 function again(row) {
-  const texts = [...new Set((row.r || []).map((place) => commandText(DATA.records[place].x)))];
+  const texts = [...new Set((row.r || []).map((place) => commandText(unpackRecord(DATA.records[place]).pieces)))];
   if (!texts.length) return [];
   return [el("h3", {}, "Measure it again"), ...texts.map((text) => {
     const copy = el("button", { type: "button", class: "quiet", on: { click: () => copyText(text, copy) } }, "Copy");
@@ -102,10 +102,10 @@ function records(row) {
   if (!places.length) return [];
   return [el("h3", {}, places.length > 1 ? `Where the numbers come from: ${places.length} records` : "Where the numbers come from"),
     ...places.map((place) => {
-      const record = DATA.records[place];
+      const record = unpackRecord(DATA.records[place]);
       const kernels = (record.k || []).map(([name, count]) => `${name}: ${count} layer${count === 1 ? "" : "s"}`).join(", ");
-      const title = `${record.x[2]} ${record.c}${record.why ? " \u2013 " + record.why : ""}`;
-      const list = [...(record.p || []).map((fact) => DATA.facts[fact]), ...(kernels ? [["Kernels", kernels]] : [])];
+      const title = `${record.pieces[2]} ${record.case}${record.why ? " \u2013 " + record.why : ""}`;
+      const list = [...record.facts, ...(kernels ? [["Kernels", kernels]] : [])];
       const series = Object.entries(record.t || {}).map(([name, numbers]) => strip(name, numbers));
       return el("details", { class: "rec", open: places.length === 1 }, el("summary", {}, title), pairs(list), ...series.flat());
     }),

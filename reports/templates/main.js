@@ -19,7 +19,7 @@ function update() {
 function updateControls(view) {
   byId("controls").hidden = !view && state.tab !== "_plots";
   for (const name of ["columns", "published-switch"]) byId(name).hidden = !view;
-  byId("published-switch").hidden = !view || !view.table.rows.some((row) => row.e.some((entry) => entry && entry.p));
+  byId("published-switch").hidden = !view || !view.table.rows.some((row) => row.e.some((entry) => entry.p));
   document.querySelector(".downloads").hidden = !view;
   document.querySelector(".search").hidden = !view;
   if (byId("search").value !== state.q) byId("search").value = state.q;
@@ -173,6 +173,8 @@ function makeDrawer() {
 }
 
 function start() {
+  for (const table of DATA.tables) unpack(table.columns, table.rows);
+  for (const board of DATA.boards) { board.columns = DATA.boardColumns; unpack(board.columns, board.rows); }
   for (const host of document.querySelectorAll("[data-table]")) {
     const key = host.dataset.table;
     if (key === "_score") {
@@ -203,6 +205,7 @@ function start() {
     if (row && !openNamed(row)) { state.row = ""; writeHash(); }
     if (!row && byId("drawer").open) byId("drawer").close();
   };
+  addEventListener("beforeprint", () => { if (views.has(state.tab)) grow(views.get(state.tab), Infinity); });
   addEventListener("hashchange", arrive);
   arrive();
 }

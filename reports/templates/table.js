@@ -1,11 +1,16 @@
-// One view a table: built once, then rows are moved, hidden and shown.
+// One view a table. A row's cells are made when it first comes into sight; of a long table only the top is attached,
+// and more as the reader scrolls down.
+const CHUNK = 200;
+
 function makeView(table, host) {
-  const view = { table, host, rows: [], heads: new Map(), cells: new Map(), body: el("tbody") };
+  const view = { table, host, rows: [], heads: new Map(), body: el("tbody"), limit: CHUNK, visible: 0, found: [] };
   const shell = el("table", { class: "grid-table" + (table.ranked ? " ranked" : "") },
     el("caption", { class: "sr" }, host.getAttribute("aria-label") || table.key));
   shell.append(head(view), view.body);
-  table.rows.forEach((row, place) => view.rows.push(line(view, row, place)));
-  view.body.append(...view.rows.map((item) => item.node));
+  view.rows = table.rows.map((row, place) => ({ row, place, words: wordsOf(view, row) }));
+  host.addEventListener("scroll", () => {
+    if (host.scrollTop + host.clientHeight > host.scrollHeight - 600) grow(view, view.limit + CHUNK);
+  });
   view.empty = el("p", { class: "empty", hidden: true }, "Nothing matches. Clear the search or a filter.");
   host.replaceChildren(shell, view.empty);
   return view;
@@ -47,16 +52,34 @@ function cellClass(column) {
     column.key === "flags" ? "flags" : ""].filter(Boolean).join(" ");
 }
 
-function line(view, row, place) {
-  const cells = view.table.columns.map((column, index) => {
+function wordsOf(view, row) {
+  const texts = view.table.columns.map((column, index) => (column.text ? entryOf(row, index).v : "") || "");
+  return [row.m, method(row.m).name, ...(row.f || []), ...texts].join(" ").toLowerCase();
+}
+
+function nodeOf(view, item) {
+  if (item.node) return item.node;
+  const { row } = item;
+  item.cells = view.table.columns.map((column, index) => {
     const cell = el(column.key === "method" ? "th" : "td",
       { class: cellClass(column), scope: column.key === "method" ? "row" : null });
     fill(cell, entryOf(row, index), column, view, row);
     return cell;
   });
-  const words = [row.m, method(row.m).name, ...(row.f || []),
-    ...view.table.columns.map((column, index) => (column.text ? entryOf(row, index).v : "") || "")];
-  return { row, place, node: el("tr", { class: row.ref ? "ref" : "" }, ...cells), cells, words: words.join(" ").toLowerCase() };
+  item.node = el("tr", { class: row.ref ? "ref" : "" }, ...item.cells);
+  hideCells(view, item);
+  return item.node;
+}
+
+function hideCells(view, item) {
+  view.table.columns.forEach((column, index) => { item.cells[index].hidden = !shownColumn(view, column); });
+}
+
+function grow(view, limit) {
+  const more = view.found.slice(view.limit, limit);
+  view.limit = limit;
+  for (const item of more) nodeOf(view, item).classList.toggle("lead", item.lead);
+  view.body.append(...more.map((item) => item.node));
 }
 
 function fill(cell, entry, column, view, row) {
@@ -158,17 +181,15 @@ function updateView(view) {
     span.cell.hidden = count === 0;
     span.cell.colSpan = Math.max(count, 1);
   }
-  const rows = ordered(view);
-  let before = null;
-  view.visible = 0;
-  for (const item of rows) {
-    item.node.hidden = !matches(item, view.table.ranked);
-    item.cells.forEach((cell, index) => { cell.hidden = !shown[index]; });
-    if (item.node.hidden) continue;
-    view.visible += 1;
-    item.node.classList.toggle("lead", !key && before !== null && before !== item.row.s);
-    before = item.row.s;
-  }
-  view.body.append(...rows.map((item) => item.node));
+  const signature = shown.join();
+  if (view.signature !== signature) for (const item of view.rows) if (item.node) hideCells(view, item);
+  view.signature = signature;
+  view.found = ordered(view).filter((item) => matches(item, view.table.ranked));
+  view.visible = view.found.length;
+  view.found.forEach((item, place) => {
+    item.lead = !key && place > 0 && view.found[place - 1].row.s !== item.row.s;
+    if (place < view.limit) nodeOf(view, item).classList.toggle("lead", item.lead);
+  });
+  view.body.replaceChildren(...view.found.slice(0, view.limit).map((item) => item.node));
   view.empty.hidden = view.visible > 0;
 }
