@@ -87,7 +87,8 @@ def save_packed(
         # A copy of its own: safetensors refuses tensors that share memory.
         tensors[f"floats/{name}"] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
     geometries = {name: layer.geometry for name, layer in layers.items()}
-    text = _HEADER.dump_json(_Header(FORMAT_VERSION, network, geometries)).decode()
+    # A field of a wrong type is reported by the parser below.
+    text = _HEADER.dump_json(_Header(FORMAT_VERSION, network, geometries), warnings=False).decode()
     _parse_header(text)
     metadata = {_KEY: text, _DIGEST: _digest(text, tensors)}
     _write(Path(path), save(tensors, metadata))

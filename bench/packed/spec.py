@@ -151,11 +151,14 @@ def _check_geometry(spec: LayerSpec) -> None:
         raise ValueError(f"weight: got shape {tuple(spec.weight.shape)}, expected no empty dimension")
     if not 1 <= spec.weight_bits <= 8:
         raise ValueError(f"weight_bits: got {spec.weight_bits}, expected 1 to 8")
-    if spec.stride < 1 or spec.dilation < 1 or len(spec.padding) != 2 or min(spec.padding) < 0:
-        raise ValueError(
-            f"got stride {spec.stride}, dilation {spec.dilation}, padding {spec.padding}: "
-            "expected at least 1, at least 1, and two numbers of at least 0"
-        )
+    for name, value, low, high in (
+        ("stride", spec.stride, 1, 64),
+        ("dilation", spec.dilation, 1, 64),
+        ("padding rows", spec.padding[0], 0, 1024),
+        ("padding columns", spec.padding[1], 0, 1024),
+    ):
+        if not low <= value <= high:
+            raise ValueError(f"{name}: got {value}, expected {low} to {high}")
 
 
 def _check_float(name: str, value: Tensor | None, shape: tuple[int, ...], finite: bool = True) -> None:

@@ -16,12 +16,14 @@ void pack(const float* x, int pixels, int channels, const float* threshold, cons
         for (int c0 = 0, w = 0; c0 < channels; c0 += 64, ++w) {
             const int end = channels - c0 < 64 ? channels : c0 + 64;
             std::uint64_t bits = 0;
-            for (int c = c0; c < end; c += 16) {
-                const auto valid = static_cast<__mmask16>(end - c < 16 ? (1u << (end - c)) - 1u : 0xffffu);
-                const __m512 lanes = _mm512_maskz_loadu_ps(valid, x + c);
-                const __m512 limit = _mm512_maskz_loadu_ps(valid, threshold + c);
-                const __mmask16 at_least = _mm512_mask_cmp_ps_mask(valid, lanes, limit, _CMP_GE_OQ);
-                bits |= static_cast<std::uint64_t>(at_least) << (c - c0);
+            int c = c0;
+            for (; c + 16 <= end; c += 16) {
+                const std::uint64_t at_least =
+                    _mm512_cmp_ps_mask(_mm512_loadu_ps(x + c), _mm512_loadu_ps(threshold + c), _CMP_GE_OQ);
+                bits |= at_least << (c - c0);
+            }
+            for (; c < end; ++c) {
+                bits |= static_cast<std::uint64_t>(x[c] >= threshold[c]) << (c - c0);
             }
             *words++ = bits ^ flip[w];
         }
