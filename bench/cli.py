@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCAL_STORE = ROOT / "results" / "local"
 PAGES = ROOT / "reports" / "out"
 FORMATS = ("html", "latex", "md")
-COMMANDS = {"data": "bench.sr.cli_data", "report": "bench.cli_report"}
+COMMANDS = {"data": "bench.sr.cli_data", "train": "bench.nn.training.cli", "report": "bench.cli_report"}
 """Subcommand -> module whose ``main(argv) -> int`` it runs."""
 
 EXAMPLES = """\
@@ -30,7 +30,7 @@ examples:
   run_bench.py --algos my_algo.py:MyAlgo --track all   a class of your own, from its file
   run_bench.py --algos all --track all --dry-run       what would be measured, and why
   run_bench.py --check frb                             does the method keep its promises?
-  run_bench.py data --help | report --help             data sets; pages from existing records
+  run_bench.py data | train | report --help            data sets; training; pages from existing records
 
 A finished cell is not measured again. Stop at any time: the same command continues.
 Exit code: 0 all well, 1 a cell failed, 2 the command was wrong, 130 interrupted.
