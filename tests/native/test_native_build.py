@@ -53,7 +53,7 @@ def test_a_kernel_file_leaves_nothing_for_others_to_share(name: str, compiler: s
     """A weak symbol (inline function, template) compiled for one instruction set could be linked in for all."""
     if shutil.which("nm") is None:
         pytest.skip("needs nm")
-    flags = ["-std=c++17", "-O0", "-w", "-fPIC", *KERNEL_FLAGS[name]]
+    flags = ["-std=c++17", "-O0", "-w", "-fPIC", "-fno-exceptions", *KERNEL_FLAGS[name]]
     target = tmp_path / "kernel.o"
     run(compiler, *flags, f"-I{NATIVE}", "-c", NATIVE / f"{name}.cc", "-o", target)
     defined = [line.split() for line in run("nm", "--defined-only", "--extern-only", "-C", target).splitlines()]
