@@ -183,7 +183,10 @@ class Context:
 
 
 class Track(Protocol):
-    """One kind of measurement. A track is a module under ``tracks/`` with an instance named TRACK."""
+    """One kind of measurement. A track is a module under ``tracks/`` with an instance named TRACK.
+
+    A track that takes options of its own (``--set track.option=value``) names them in ``options``: name -> help.
+    """
 
     name: str
     version: int
