@@ -119,7 +119,7 @@ STRICT = Convention(
 PAPERS = {
     "bbcu": Convention(
         "paper:bbcu",
-        "As in BBCU's Table 1 and FRB's Table 3 (CNN): weights only, no biases, thresholds or scales; "
+        "As in BBCU's Table 1 and FRB's Table 3 (CNN, input 320x180): weights only, no biases, thresholds or scales; "
         "1-bit weights 1/32, operations 1/64, and one base whatever the method uses.",
         transformer="frb-transformer",
     ),
@@ -130,7 +130,7 @@ PAPERS = {
     ),
     "frb-transformer": Convention(
         "paper:frb-transformer",
-        "As in FRB's Table 3 (SwinIR-S): the whole transformer body is counted at 1/32 (operations 1/64) per base, "
+        "As in FRB's Table 3 (SwinIR-S, input 320x180): the whole transformer body is counted at 1/32 (operations 1/64) per base, "
         "every base, with its biases, normalisation, position tables and attention products, quantized or not; "
         "layer normalisation counts 5 operations per element; the input is padded to whole windows.",
         quantized=frozenset({"body", "linear", "attention"}),
@@ -142,8 +142,8 @@ PAPERS = {
     ),
     "quantsr": Convention(
         "paper:quantsr",
-        "As in QuantSR's Table 3: the body and the convolution after it at 1/8 for 4 bits and 1/128 for 2 bits "
-        "(1/16 would be right), weights only; other layers with biases, each bias addition one operation. "
+        "As in QuantSR's Table 3 (input 256x256): the body and the convolution after it at 1/8 for 4 bits and 1/128 "
+        "for 2 bits (1/16 would be right), weights only; other layers with biases, each bias addition one operation. "
         "Full precision: weights only, with bias additions.",
         quantized=frozenset({"body", "after_body", "linear"}),
         divisors={2: 128},
