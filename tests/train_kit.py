@@ -42,6 +42,12 @@ class Small(Algorithm):
         time.sleep(float(os.environ.get("TRAIN_KIT_PAUSE", "0")))
 
 
+class Full(Small):
+    """The same in full precision."""
+
+    scope = frozenset()
+
+
 class Poisoned(Small):
     """A NaN appears in one weight after a third of the run."""
 

@@ -165,13 +165,18 @@ def _sensitivity(setting: Setting, algo: str) -> tuple[list[Run], str | None]:
     teacher, origin = None, None
     if setting.load(algo).needs_teacher:
         teacher, origin = _teacher(setting)
-    bicubic = _data(setting)[1].bicubic()
+    validation = _data(setting)[1]
+    bicubic = validation.bicubic()
+    start = validation.psnr(build_network(setting.load(algo), setting.backbone, setting.scale, setting.seed))
     runs = []
     for optimizer, rate in RATES:
         for schedule in SCHEDULES:
             plan = replace(_plan(setting), optimizer=optimizer, learning_rate=rate, schedule=schedule)
-            _, psnr, diverged = _train(setting, algo, plan, teacher)
-            runs.append(Run(optimizer, rate, schedule, bicubic if diverged else psnr, diverged))
+            network, diverged = _train(setting, algo, plan, teacher)
+            psnr = bicubic if diverged else validation.psnr(network)
+            if psnr < start - FALL:
+                psnr, diverged = bicubic, f"ended {start - psnr:.1f} dB below its start"
+            runs.append(Run(optimizer, rate, schedule, psnr, diverged))
     return runs, origin
 
 
@@ -181,24 +186,19 @@ def _plan(setting: Setting) -> Plan:
     return Plan(iterations, batch, patch, learning_rate=2e-4, halve_at=halve_at, seed=setting.seed)
 
 
-def _train(
-    setting: Setting, algo: str, plan: Plan, teacher: nn.Module | None
-) -> tuple[nn.Module, float, str]:
-    """One short run: the network, its PSNR in dB, and why it counts as diverged (or an empty text)."""
+def _train(setting: Setting, algo: str, plan: Plan, teacher: nn.Module | None) -> tuple[nn.Module, str]:
+    """One short run: the network, and where it stopped being finite (empty when it did not)."""
     algorithm = setting.load(algo)
     network = build_network(algorithm, setting.backbone, setting.scale, setting.seed)
-    pictures, validation = _data(setting)
     torch.manual_seed(setting.seed)
-    sampler = Sampler(pictures, plan.batch, plan.lr_patch, setting.seed)
+    sampler = Sampler(_data(setting)[0], plan.batch, plan.lr_patch, setting.seed)
     stepper = Stepper(make_fabric(setting.device), algorithm, network, plan, sampler, teacher)
-    start = validation.psnr(network)
     try:
         for iteration in range(plan.iterations):
             stepper.step(iteration)
     except Diverged as error:
-        return network, start, f"not finite in iteration {error.iteration}: {error.where}"
-    psnr = validation.psnr(network)
-    return network, psnr, f"ended {start - psnr:.1f} dB below its start" if psnr < start - FALL else ""
+        return network, f"not finite in iteration {error.iteration}: {error.where}"
+    return network, ""
 
 
 @cache
@@ -207,7 +207,7 @@ def _teacher(setting: Setting) -> tuple[nn.Module, str]:
     algorithm = setting.load(FULL_PRECISION)
     path = reference_weights(algorithm.card, setting.backbone, setting.scale)
     if path is None:
-        network, _, _ = _train(setting, FULL_PRECISION, _plan(setting), None)
+        network, _ = _train(setting, FULL_PRECISION, _plan(setting), None)
         return network, "trained here on the sweep's budget"
     network = build_network(algorithm, setting.backbone, setting.scale, setting.seed)
     load_weights(network, path)

@@ -54,7 +54,7 @@ class Budget:
 PRESETS: dict[str, Budget | None] = {
     "paper": None,
     "reference": Budget(6_000, 16, {2: 32, 3: 24, 4: 24}),
-    "smoke": Budget(120, 8, {2: 24, 3: 20, 4: 16}),
+    "smoke": Budget(300, 4, {2: 16, 3: 14, 4: 12}),
 }
 """``paper`` is the recipe itself. The others spend the same on every method."""
 

@@ -1,0 +1,87 @@
+"""The train track over tiny networks."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.discover import Loader, load_class
+from bench.nouns import Card, Cell, Context, Outcome, Settings, Unsupported, UserError
+from tracks import _train_cell
+from tracks.train import TRACK
+
+KIT = Path(__file__).parent / "train_kit.py"
+ADAPTERS = {"fp32": f"{KIT}:Full", "small": f"{KIT}:Small", "bicubic": "algorithms.bicubic.adapter:Bicubic"}
+SETTINGS = Settings(
+    preset="smoke", repeats=3, extra={"train.iterations": 3, "train.batch": 2, "train.patch": 8, "train.data": "sample"}
+)
+
+
+def context(settings: Settings = SETTINGS) -> Context:
+    cards: dict[str, Card] = {key: replace(load_class(adapter).card, key=key) for key, adapter in ADAPTERS.items()}
+    return Context(settings, Loader(ADAPTERS), cards)
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    (cell,) = TRACK.cells([context().cards["fp32"]], ["srresnet"], [2], SETTINGS)
+    before = torch.get_num_threads()
+    result = TRACK.run(cell, context())
+    assert torch.get_num_threads() == before
+    return result
+
+
+def test_every_metric_is_declared_and_there(outcome: Outcome) -> None:
+    assert set(outcome.metrics) == {metric.key for metric in TRACK.metrics}
+    assert outcome.dataset_sha256 is not None
+
+
+def test_medians_are_those_of_all_kept_samples(outcome: Outcome) -> None:
+    own, full = outcome.samples["step_ms"], outcome.samples["fp32_step_ms"]
+    assert len(own) == len(full) == SETTINGS.repeats
+    assert outcome.metrics["step_ms"] == statistics.median(own)
+    assert outcome.metrics["image_ms"] * 16 == pytest.approx(outcome.metrics["step_ms"])
+    ratios = [f / o for f, o in zip(full, own, strict=True)]
+    assert outcome.metrics["train_speedup"] == pytest.approx(statistics.median(ratios))
+
+
+def test_the_sweep_is_the_fixed_eight_and_its_spread_the_population_one(outcome: Outcome) -> None:
+    runs = outcome.details["runs"]
+    assert len({(run["optimizer"], run["learning_rate"], run["schedule"]) for run in runs}) == 8
+    scores = [run["psnr"] for run in runs]
+    assert outcome.metrics["hyper_sd_db"] == pytest.approx(statistics.pstdev(scores))
+    assert outcome.metrics["hyper_mean_db"] == pytest.approx(statistics.mean(scores))
+
+
+def test_a_diverged_run_counts_with_bicubics_psnr(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    adapters = tuple({**ADAPTERS, "poisoned": f"{KIT}:Poisoned"}.items())
+    setting = _train_cell.Setting(adapters, "srresnet", 2, 0, "cpu", 1, "sample", (2, 8), (4, 2, 8))
+    runs, _ = _train_cell._sensitivity(setting, "poisoned")
+    bicubic = _train_cell._data(setting)[1].bicubic()
+    assert all("body.0.conv2.weight" in run.diverged and run.psnr == bicubic for run in runs)
+
+
+def test_interpolation_has_nothing_to_train() -> None:
+    cell = Cell("train", "bicubic", "none", 2, "3x2x8-t1")
+    with pytest.raises(Unsupported, match="no parameters"):
+        TRACK.run(cell, context())
+
+
+def test_wrong_options_are_refused() -> None:
+    cards = list(context().cards.values())
+    with pytest.raises(UserError, match=r"train\.batch"):
+        TRACK.cells(cards, ["srresnet"], [2], Settings(extra={"train.batch": 0}))
+    with pytest.raises(UserError, match="no such folder"):
+        TRACK.inputs(Cell("train", "small", "srresnet", 2, "x"), Settings(extra={"train.data": "nowhere"}))
+
+
+def test_inputs_name_what_changes_the_numbers() -> None:
+    cell = Cell("train", "small", "srresnet", 2, "x")
+    base = TRACK.inputs(cell, SETTINGS)
+    assert TRACK.inputs(cell, Settings(preset="smoke", repeats=3)) != base
+    assert TRACK.inputs(cell, Settings(seed=1, preset="smoke", repeats=3, extra=SETTINGS.extra)) != base
