@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
+from bench.packed.kernels import KERNEL_VARIABLE, native
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,12 +53,14 @@ class Infer:
         return [Cell(self.name, c.key, backbone, s, case) for c, backbone, s in combinations(cards, backbones, scales)]
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
+        """Raises UserError when the native kernels are missing: before a run, not once a cell."""
+        native()
         return {
             "threads": settings.threads,
             "repeats": settings.repeats,
             "seed": settings.seed,
             "input": None if settings.input is None else hashlib.sha256(settings.input.read_bytes()).hexdigest(),
-            "kernel": os.environ.get("BISRBENCH_KERNEL", ""),
+            "kernel": os.environ.get(KERNEL_VARIABLE, ""),
         }
 
     def run(self, cell: Cell, context: Context) -> Outcome:
