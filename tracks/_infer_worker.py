@@ -115,7 +115,11 @@ def measure(job: dict) -> dict[str, object]:
         "details": {
             "parity": {"layers": parity.layers, "layer_error": parity.layer_error, "output_error": parity.output_error},
             "weights": label or "seeded, untrained",
-            "input": {"sha256": image_sha, "size": list(job["lr_size"]), "file": Path(job["input"]).name if job["input"] else "built-in photograph"},
+            "input": {
+                "sha256": image_sha,
+                "size": list(job["lr_size"]),
+                "file": Path(job["input"]).name if job["input"] else "built-in photograph",
+            },
         },
         "kernels": {name: unit.layer.kernel for name, unit in packed_units(packed).items()},
         "weights_sha256": sha,

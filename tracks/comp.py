@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import ClassVar
 
 from bench.backbones import BACKBONES
 from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, combinations
@@ -37,6 +38,8 @@ class Comp:
         Metric("compression", "x", "higher", "Compression", "Params FP / Params, strict"),
         Metric("speedup_theory", "x", "higher", "Theory speed-up", "Ops FP / Ops, strict"),
     )
+
+    options: ClassVar[dict[str, str]] = {"lr_size": "low-resolution input, WxH (default 320x180, as in the papers)"}
 
     def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
         width, height = settings.extra.get("comp.lr_size", PAPER_LR)
