@@ -131,8 +131,8 @@ PAPERS = {
     "frb-transformer": Convention(
         "paper:frb-transformer",
         "As in FRB's Table 3 (SwinIR-S, input 320x180): the whole transformer body is counted at 1/32 (operations "
-        "1/64) per base, every base, with its biases, normalisation, position tables and attention products, quantized or not; "
-        "layer normalisation counts 5 operations per element; the input is padded to whole windows.",
+        "1/64) per base, every base, with its biases, normalisation, position tables and attention products, "
+        "quantized or not; layer normalisation counts 5 operations per element; the input is padded to whole windows.",
         quantized=frozenset({"body", "linear", "attention"}),
         every_base=True,
         params_quantized=EVERYTHING,
