@@ -1,0 +1,99 @@
+"""The README's generated tables: ``python -m reports.readme`` writes them, ``--check`` says whether they are current.
+
+A section stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from bench.backbones import BACKBONES
+from bench.discover import discover
+from bench.nouns import Card
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PACKING = ROOT / "results" / "reference" / "packing.json"
+SECTION = re.compile(r"(?<=<!-- generated: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
+MARKS = {"packed": "packed", "unsupported": "no", "undefined": "·", "failed": "FAILED"}
+
+
+def packing() -> str:
+    """A row a method, a column a backbone; reasons beneath."""
+    pairs = json.loads(PACKING.read_text(encoding="utf-8"))["pairs"]
+    notes: dict[str, int] = {}
+    rows = []
+    for card in _low_bit():
+        row = pairs.get(card.key, {})
+        rows.append([f"`{card.key}`", *(_mark(row.get(backbone, {}), notes) for backbone in BACKBONES)])
+    table = _table(rows, ["method", *(item.title for item in BACKBONES.values())])
+    reasons = "\n".join(f"{number}. {reason}" for reason, number in notes.items())
+    legend = "`packed`: exact parity. `no`: outside the packed format, see below. `·`: the method is not defined on it."
+    return f"{table}\n\n{legend}\n\n{reasons}\n"
+
+
+def _mark(verdict: dict[str, Any], notes: dict[str, int]) -> str:
+    status = verdict.get("status")
+    if status is None:
+        return "?"
+    if status != "unsupported":
+        return MARKS[status]
+    # Layer names differ between backbones; the reason behind them is one.
+    reason = re.sub(r"^[\w.]+(?=[: ])", "A layer", verdict["reason"])
+    return f"{MARKS[status]} ({notes.setdefault(reason, len(notes) + 1)})"
+
+
+def deployment() -> str:
+    """Which methods Larq and daBNN can deploy, and why not, from the cards."""
+    runtimes = sorted({name for card in _low_bit() for name in card.deploy})
+    rows = [
+        [f"`{card.key}`", *("yes" if card.deploy.get(name) == "" else card.deploy.get(name, "?") for name in runtimes)]
+        for card in _low_bit()
+        if card.deploy
+    ]
+    return _table(rows, ["method", *runtimes]) + "\n"
+
+
+def methods() -> str:
+    """Every method with its bits and where its facts come from."""
+    rows = [
+        [f"`{card.key}`", card.name, f"{card.bits_w}/{card.bits_a}", card.bases, card.paper or "-", card.provenance]
+        for card in discover().cards.values()
+    ]
+    return _table(rows, ["key", "name", "bits W/A", "bases", "paper", "reading"]) + "\n"
+
+
+SECTIONS = {"packing": packing, "deployment": deployment, "methods": methods}
+
+
+def generated(text: str) -> str:
+    """``text`` with every generated section made anew. Raises KeyError for a section that nobody makes."""
+    return SECTION.sub(lambda match: f"{match[1]}{match[2]}\n{SECTIONS[match[1]]()}\n", text)
+
+
+def _low_bit() -> list[Card]:
+    return [card for card in discover().cards.values() if not card.full_precision]
+
+
+def _table(rows: list[list[Any]], headers: list[str]) -> str:
+    cells = [[str(value).replace("|", "\\|") for value in row] for row in rows]
+    return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
+
+
+def main(argv: list[str]) -> int:
+    before = README.read_text(encoding="utf-8")
+    after = generated(before)
+    if argv == ["--check"]:
+        return int(before != after)
+    README.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
