@@ -15,7 +15,7 @@ ROOMS = ("bench", "algorithms", "tracks", "reports")
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 HEAVY = {"torch", "torchvision", "pyiqa"}
 WITH_TORCH = ("bench/nn/", "bench/packed/", "bench/sr/", "bench/conformance")
-LIMIT = 250
+LIMIT, TEST_LIMIT = 250, 350
 
 
 def imports(path: Path, top_level: bool = False) -> Iterator[str]:
@@ -92,4 +92,5 @@ def test_no_torch_even_indirectly(code: str) -> None:
 @pytest.mark.parametrize("path", [*FILES, *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda path: path.name)
 def test_files_stay_short(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= LIMIT, f"{path.relative_to(ROOT)} has {lines} lines; split it by meaning (limit {LIMIT})"
+    limit = LIMIT if path in FILES else TEST_LIMIT
+    assert lines <= limit, f"{path.relative_to(ROOT)} has {lines} lines; split it by meaning (limit {limit})"
