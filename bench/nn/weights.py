@@ -59,7 +59,8 @@ def reference_weights(card: Card, backbone: str, scale: int) -> Path | None:
 def _rank(path: Path) -> tuple[int, int]:
     match = _LABEL.fullmatch(label_of(path))
     if match is None:
-        raise UserError(f"{path}: expected a name <backbone>.x<scale>.reference-<iterations>x<batch>x<patch>[-s<seed>].")
+        expected = "<backbone>.x<scale>.reference-<iterations>x<batch>x<patch>[-s<seed>].safetensors"
+        raise UserError(f"{path}: its name is not of the form {expected}. Rename or remove it.")
     iterations, batch, patch = (int(number) for number in match.groups()[:3])
     return iterations * batch * patch**2, -int(match[4] or 0)
 
