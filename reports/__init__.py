@@ -16,10 +16,13 @@ from reports.console import console_text, markdown_text
 from reports.html import page
 from reports.known import known as everything_known
 from reports.latex import latex_document
+from reports.site import site_pages
 from reports.tables import track_table, tracks_in
 
 FILES = {"html": "index.html", "latex": "tables.tex", "md": "tables.md"}
 """Format -> name of the file it makes."""
+SITE = "site"
+"""The format of several pages: the leaderboard, each method, each track."""
 
 
 def console(records: Sequence[Record], track: str, cards: Mapping[str, Card] | None = None) -> str:
@@ -35,18 +38,18 @@ def build(
     Args:
         store_dirs: Folders of records.
         out: Folder for the pages; made if need be.
-        formats: Some of ``html``, ``latex``, ``md``.
+        formats: Some of ``html``, ``latex``, ``md``, ``site``.
         cards: Further methods, beside those installed.
 
     Returns:
-        The files written, in the order of ``formats``.
+        The files written, in the order of ``formats``, a site's last.
 
     Raises:
         UserError: an unknown format, no records, or a folder that cannot be written.
     """
     for name in formats:
-        if name not in FILES:
-            raise UserError(f"unknown report format {name!r}. Known: {', '.join(FILES)}.")
+        if name not in (*FILES, SITE):
+            raise UserError(f"unknown report format {name!r}. Known: {', '.join((*FILES, SITE))}.")
     loaded = load(store_dirs)
     records = latest(loaded.records)
     if not records:
@@ -61,7 +64,12 @@ def build(
         "latex": lambda: latex_document([scored[0].table, *tables]),
         "md": lambda: "\n".join(markdown_text(table) for table in (scored[0].table, *tables)),
     }
-    return [_write(out / FILES[name], texts[name]()) for name in formats]
+    written = [_write(out / FILES[name], texts[name]()) for name in formats if name != SITE]
+    if SITE in formats:
+        pages = {FILES["html"]: page(records, tables, scored, rule, known, problems, site=True)}
+        pages |= site_pages(records, tables, known)
+        written += [_write(out / name, text) for name, text in pages.items()]
+    return written
 
 
 def latest(records: Sequence[Record]) -> list[Record]:

@@ -93,7 +93,8 @@ def _options(record: Record) -> list[str]:
     if cell.track == "comp" and cell.case != COMP_SIZE:
         chosen["lr_size"] = cell.case
     if cell.track == "accuracy":
-        chosen = {name: settings[name] for name in ("engine", "metrics") if isinstance(settings.get(name), str)}
+        chosen |= {"engine": "packed"} if settings.get("engine") == "packed" else {}
+        chosen |= {"metrics": ",".join(map(str, names))} if (names := settings.get("metrics")) else {}
         chosen |= {"self_ensemble": "true"} if cell.case.endswith("+") else {}
     if cell.track == "train" and isinstance(sweep := settings.get("sweep"), list):
         chosen = dict(zip(("iterations", "batch", "patch"), sweep, strict=False))

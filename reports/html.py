@@ -19,6 +19,7 @@ from reports.known import Known
 from reports.payload import page_data
 from reports.plots import Figure, figures, rank_figure
 from reports.table import Table
+from reports.tables import tracks_in
 from reports.text import clean, safe_url
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,17 +41,17 @@ class Panel:
 
 def page(
     records: Sequence[Record], tables: Sequence[Table], boards: Sequence[Board], rule: ScoringRule, known: Known,
-    problems: Sequence[str] = (),
-) -> str:
-    """The whole page. The same records give the same bytes."""
-    style = Markup("\n".join(_source(name) for name in STYLES))
+    problems: Sequence[str] = (), site: bool = False,
+) -> str:  # fmt: skip
+    """The whole page. The same records give the same bytes. As part of a ``site`` it links to the other pages."""
+    style = style_sheet()
     script = Markup("\n".join(_source(name) for name in SCRIPTS))
     charts = figures(records, known)
     ranks = [(board.scope.key, found) for board in boards if (found := rank_figure(board, known)) is not None]
     values: dict[str, Any] = {
         "style": style,
         "script": script,
-        "policy": _policy(style, script),
+        "policy": policy(style, script),
         "facts": _facts(records, known),
         "panels": _panels(tables, bool(boards), charts),
         "boards": boards,
@@ -59,17 +60,37 @@ def page(
         "rule": rule.sentences(),
         "sources": [{**source.model_dump(), "url": safe_url(source.url)} for source in known.sources.values()],
         "problems": [clean(problem) for problem in (*known.problems, *problems)],
-        "data": page_data(records, tables, boards, known),
+        "data": {**page_data(records, tables, boards, known), "site": site},
+        "links": site_links(records, known) if site else {},
     }
-    environment = Environment(
+    return environment().get_template("page.html.j2").render(values)
+
+
+def environment() -> Environment:
+    """Templates with every value escaped, and an error for a value that is not there."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
-    return environment.get_template("page.html.j2").render(values)
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
+    return made
+
+
+def site_links(records: Sequence[Record], known: Known) -> dict[str, list[tuple[str, str]]]:
+    """Heading -> (address, title) of a site's other pages, relative to its first page. Keys of cells are safe names."""
+    algos = sorted({record.cell.algo for record in records}, key=lambda algo: (known.family(algo), algo))
+    return {
+        "Methods": [(f"methods/{algo}.html", known.method(algo)) for algo in algos],
+        "Tracks": [(f"tracks/{track}.html", known.track(track)) for track in tracks_in(records)],
+    }
+
+
+def style_sheet() -> Markup:
+    """The style of all pages."""
+    return Markup("\n".join(_source(name) for name in STYLES))
 
 
 def _source(name: str) -> str:
@@ -78,14 +99,15 @@ def _source(name: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
-def _policy(style: str, script: str) -> str:
-    """Content security policy: this page's own script and style and nothing else; no network, no forms."""
+def policy(style: str, script: str = "") -> str:
+    """Content security policy: the page's own style and script and nothing else; no network, no forms."""
 
     def digest(text: str) -> str:
         return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
+    scripts = f"script-src 'sha256-{digest(script)}'; " if script else ""
     return (
-        f"default-src 'none'; script-src 'sha256-{digest(script)}'; style-src 'sha256-{digest(style)}'; "
+        f"default-src 'none'; {scripts}style-src 'sha256-{digest(style)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 

@@ -78,16 +78,18 @@ def _trade_off(
     unit: str,
 ) -> Figure | None:  # fmt: skip
     quality, datasets = _quality(records, network, cost)
-    if len(quality) < 2:
+    networks = {algo: psnr for algo, psnr in quality.items() if not _without_network(records, algo)}
+    if len(networks) < 2:
         return None
+    levels = [(f"{known.method(algo)} {psnr:.2f}", psnr) for algo, psnr in quality.items() if algo not in networks]
     points = []
-    for algo, psnr in quality.items():
+    for algo, psnr in networks.items():
         tip = f"{known.method(algo)}: {psnr:.2f} dB, {cost[algo]:.4g} {unit}"
         points.append(_point(known, algo, network, cost[algo], psnr, "accuracy", tip))
     names = [case_title(name) for name in datasets]
     over = f"mean over {', '.join(names)}" if len(names) > 1 else names[0]
     title = f"PSNR against {key}: {_title(network)}"
-    picture = svg.scatter(title, points, Axis(axis, log=True), Axis("PSNR-Y (dB)"), front=True)
+    picture = svg.scatter(title, points, Axis(axis, log=True), Axis("PSNR-Y (dB)"), front=True, levels=levels)
     caption = f"PSNR: {over}. Up and to the left is better; the line joins the methods that no other beats in both."
     return Figure(f"psnr-{key}", title, caption, picture, *network)
 
@@ -150,17 +152,25 @@ def _curves(records: Sequence[Record], network: Network) -> dict[str, dict[tuple
 
 
 def _quality(records: Sequence[Record], network: Network, others: Iterable[str]) -> tuple[dict[str, float], list[str]]:
-    """Mean PSNR over the data sets that every method with a cost has, and those data sets."""
+    """Mean PSNR over the data sets that every trained network with a cost has, and those data sets.
+
+    Methods without a network (bicubic) need no cost.
+    """
     values: dict[str, dict[str, list[float]]] = {}
     for record in _of(records, network, "accuracy"):
-        if "psnr_y" in record.metrics:
+        if "psnr_y" in record.metrics and "untrained" not in record.flags:
             per_set = values.setdefault(record.cell.algo, {})
             per_set.setdefault(record.cell.case, []).append(record.metrics["psnr_y"].value)
-    plotted = {algo: sets for algo, sets in values.items() if algo in set(others)}
+    costly = set(others)
+    plotted = {a: sets for a, sets in values.items() if a in costly or _without_network(records, a)}
     common = cases_in_order(set.intersection(*(set(sets) for sets in plotted.values()))) if plotted else []
     if not common:
         return {}, []
     return {algo: mean(mean(sets[name]) for name in common) for algo, sets in plotted.items()}, common
+
+
+def _without_network(records: Sequence[Record], algo: str) -> bool:
+    return any(record.cell.backbone == "none" for record in records if record.cell.algo == algo)
 
 
 def _metric(

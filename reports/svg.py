@@ -36,11 +36,13 @@ class Series:
 
 
 def scatter(
-    title: str, points: Sequence[Point], x: Axis, y: Axis, front: bool = False, diagonal: bool = False
-) -> str:
+    title: str, points: Sequence[Point], x: Axis, y: Axis, front: bool = False, diagonal: bool = False,
+    levels: Sequence[tuple[str, float]] = (),
+) -> str:  # fmt: skip
     """Points with labels; ``front`` draws the Pareto front of small x and large y, ``diagonal`` the line y = x.
 
-    Without a diagonal, points far below the others stand on the lower edge with an arrow, so that these keep room.
+    ``levels`` are named horizontal lines, drawn where they fall inside the chart. Without a diagonal, points far below
+    the others stand on the lower edge with an arrow, so that these keep room.
     """
     if not points:
         return ""
@@ -55,6 +57,10 @@ def scatter(
         low, high = max(sx.low, sy.low), min(sx.high, sy.high)
         ends = [(10**v if x.log else v) for v in (low, high)]
         parts.append(_line("diagonal", [(sx(v), sy(v)) for v in ends]))
+    for label, level in levels:
+        if low <= level <= max(ys):
+            parts.append(_line("level", [(LEFT, sy(level)), (WIDTH - RIGHT, sy(level))]))
+            parts.append(f'<text class="tick" x="{LEFT + 4}" y="{sy(level) - 4:.1f}">{escape(label)}</text>')
     if front:
         parts.append(_line("front", _steps([(sx(p.x), sy(p.y)) for p in pareto(points) if p.y >= low])))
     places = [(sx(p.x), sy(max(p.y, low))) for p in points]

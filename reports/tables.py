@@ -111,7 +111,7 @@ def _column(key: str, measured: Measured, layout: Layout, group: str = "", shown
     return Column(
         key=key,
         title=title,
-        help=clean(measured.help) + (" In parentheses: interquartile range." if spread else ""),
+        help=f"{clean(measured.help).rstrip('.')}. In parentheses: interquartile range." if spread else clean(measured.help),
         unit="kB" if bytes_to_kb else clean(measured.unit, 12),
         better="neither" if metric in layout.unranked else measured.better,
         digits=0 if bytes_to_kb else measured.digits,

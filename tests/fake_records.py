@@ -74,7 +74,7 @@ CARDS = {
 }  # fmt: skip
 
 QUALITY = {
-    "fp32": 1.0, "bicubic": 0.0, "bnn": -0.3, "dorefa": 0.78, "bireal": 0.0, "irnet": 0.82, "reactnet": 0.85,
+    "fp32": 1.0, "bicubic": 0.0, "bnn": -0.3, "dorefa": 0.78, "bireal": 0.05, "irnet": 0.82, "reactnet": 0.85,
     "btm": 0.83, "e2fif": 0.88, "bbcu": 0.9, "frb": 0.93, "pams-w4a4": 0.96, "quantsr-w2a2": 0.94,
 }  # fmt: skip
 BICUBIC = {

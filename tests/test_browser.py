@@ -36,8 +36,8 @@ pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: a
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     store = Store(folder / "store")
-    for record in RECORDS:
-        store.write(record)
+    for made in RECORDS:
+        store.write(made)
     return build([store.root], folder / "out", ["html"], CARDS)[0]
 
 

@@ -19,7 +19,7 @@ function showDrawer(view, row) {
   const where = [`${network} ${row.s ? `\u00d7${row.s}` : ""}`.trim(), row.c || ""].filter(Boolean);
   byId("drawer-title").replaceChildren(el("bdi", {}, facts.name), ...where.map((word) => el("span", { class: "where" }, word)));
   byId("drawer-body").replaceChildren(
-    ...about(facts), ...values(view, row), ...published(view, row), ...again(row), ...records(row));
+    ...about(facts, row.m), ...values(view, row), ...published(view, row), ...again(row), ...records(row));
   const drawer = byId("drawer");
   if (!drawer.open) drawer.showModal();
   byId("drawer-body").scrollTop = 0;
@@ -29,10 +29,11 @@ function pairs(list) {
   return el("dl", { class: "pairs" }, ...list.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
-function about(facts) {
+function about(facts, key) {
   const link = /^https?:\/\//i.test(facts.url || "") ? el("a", { href: facts.url, rel: "noopener noreferrer" }, facts.url) : "";
   const list = [["Bits (W/A)", facts.bits], ["Family", facts.family], ["Year", facts.year ? String(facts.year) : ""],
-    ...facts.facts, ["Link", link]];
+    ...facts.facts, ["Link", link],
+    ["Page", DATA.site ? el("a", { href: `methods/${encodeURIComponent(key)}.html` }, `All about ${facts.name}`) : ""]];
   return [pairs(list.filter(([, value]) => value))];
 }
 

@@ -1,0 +1,245 @@
+"""``run_bench.py compare A B``: what became better or worse from one set of records to another, beyond noise."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+from scipy.stats import mannwhitneyu
+from tabulate import tabulate
+
+from bench.nouns import Better, Cell, UserError
+from bench.record import Measured, Record
+from bench.store import load
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = "results/reference"
+"""The committed store that a commit stands for."""
+
+FEWEST = 5
+"""Samples a side below which no test is made: with four, no difference could reach 0.01."""
+
+Verdict = Literal["better", "worse", "changed", "gone", "new", "not comparable", "too few samples"]
+Key = tuple[Cell, int, str]
+"""Cell, seed, and the machine where it matters."""
+
+SERIES: Mapping[str, tuple[str, ...]] = {
+    "latency_ms": ("packed_ms",),
+    "fp32_latency_ms": ("fp32_ms",),
+    "head_ms": ("packed_head_ms",),
+    "body_ms": ("packed_body_ms",),
+    "upsampler_ms": ("packed_upsampler_ms",),
+    "tail_ms": ("packed_tail_ms",),
+    "speedup": ("fp32_ms", "packed_ms"),
+    "step_ms": ("step_ms",),
+    "fp32_step_ms": ("fp32_step_ms",),
+    "train_speedup": ("fp32_step_ms", "step_ms"),
+}
+"""Timed metric -> its series of samples; of two, the quotient round by round."""
+
+EXACT_WHEN_TIMED = ("file_bytes", "fp32_file_bytes", "parity_max_abs", "speedup_theory")
+"""Metrics of machine-bound tracks that do not depend on the machine's mood. Other metrics without samples are noise."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One metric of one cell that differs, or a cell that cannot be compared."""
+
+    cell: str
+    metric: str
+    before: float | None
+    after: float | None
+    verdict: Verdict
+    p: float | None = None
+    """Of the Mann-Whitney test, corrected for the number of tests (Holm); None where values are compared exactly."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A timed metric on its way to a verdict."""
+
+    change: Change
+    better: Better
+
+
+def compare(before: Iterable[Record], after: Iterable[Record], alpha: float = 0.01) -> list[Change]:
+    """Everything that differs, in the order of cells.
+
+    Deterministic metrics are compared exactly, timed ones by a two-sided Mann-Whitney test on their samples, with
+    Holm's correction over all tests, at level ``alpha``. Cells measured under other settings are not compared.
+    """
+    old, new = ({_key(record): record for record in records} for records in (before, after))
+    changes: list[Change] = []
+    tests: list[_Test] = []
+    for key in sorted(old.keys() | new.keys()):
+        a, b = old.get(key), new.get(key)
+        if a is None or b is None:
+            verdict: Verdict = "new" if a is None else "gone"
+            changes.append(Change(_name(key), "", None, None, verdict))
+        elif reason := _incomparable(a, b):
+            changes.append(Change(_name(key), "", None, None, "not comparable", note=reason))
+        elif a.status != b.status:
+            worse = b.status != "ok" and (a.status == "ok" or b.status == "failed")
+            note = f"{a.status} -> {b.status}{': ' + b.reason if b.reason else ''}"
+            changes.append(Change(_name(key), "status", None, None, "worse" if worse else "better", note=note))
+        else:
+            for metric in a.metrics.keys() & b.metrics.keys():
+                _one(key, metric, a, b, changes, tests)
+    changes += _judge(tests, alpha)
+    return sorted(changes, key=lambda change: (change.cell, change.metric))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Compare two stores or commits; exit code 1 when something became worse or is gone, else 0.
+
+    Raises:
+        UserError: neither a folder nor a commit with committed records.
+    """
+    parser = argparse.ArgumentParser(
+        prog="run_bench.py compare", description="What became better or worse beyond noise.", allow_abbrev=False
+    )
+    parser.add_argument("before", metavar="A", help=f"folder of records, or a git commit (its {REFERENCE})")
+    parser.add_argument("after", metavar="B", help="the same, newer")
+    parser.add_argument("--alpha", type=float, default=0.01, help="level of the test over all timings (default 0.01)")
+    flags = parser.parse_args(argv)
+    with ExitStack() as stack:
+        before, after = (_records(text, stack) for text in (flags.before, flags.after))
+        changes = compare(before, after, flags.alpha)
+    sys.stdout.write(report(changes) + "\n")
+    return 1 if any(change.verdict in ("worse", "gone") for change in changes) else 0
+
+
+def report(changes: Sequence[Change]) -> str:
+    """The changes as a table, and one line that counts them."""
+    rows = [
+        [c.verdict, c.cell, c.metric, _number(c.before), _number(c.after), _percent(c), _p(c.p), c.note]
+        for c in changes
+    ]
+    heads = ["", "cell", "metric", "A", "B", "change", "p", ""]
+    counts = Counter(change.verdict for change in changes)
+    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing changed"
+    table = tabulate(rows, headers=heads, disable_numparse=True) + "\n\n" if rows else ""
+    return f"{table}{summary[0].upper()}{summary[1:]}."
+
+
+def _one(key: Key, metric: str, a: Record, b: Record, changes: list[Change], tests: list[_Test]) -> None:
+    before, after = a.metrics[metric], b.metrics[metric]
+    change = Change(_name(key), metric, before.value, after.value, "changed")
+    if not a.machine_bound or metric in EXACT_WHEN_TIMED:
+        if before.value != after.value:
+            changes.append(replace(change, verdict=_direction(before, after.value - before.value)))
+        return
+    series = [_samples(record, metric) for record in (a, b)]
+    if not all(series):
+        return
+    if min(map(len, series)) < FEWEST:
+        changes.append(replace(change, verdict="too few samples", note=f"needs {FEWEST} a side"))
+        return
+    p = float(mannwhitneyu(*series, alternative="two-sided").pvalue)
+    tests.append(_Test(replace(change, p=p), before.better))
+
+
+def _judge(tests: Sequence[_Test], alpha: float) -> list[Change]:
+    """Those timed changes that stay significant after Holm's correction."""
+    found: list[Change] = []
+    floor = 0.0
+    for place, test in enumerate(sorted(tests, key=lambda test: test.change.p or 0.0)):
+        floor = max(floor, min(1.0, (test.change.p or 0.0) * (len(tests) - place)))
+        if floor < alpha:
+            grown = (test.change.after or 0.0) - (test.change.before or 0.0)
+            verdict: Verdict = _sign(test.better, grown)
+            found.append(replace(test.change, p=floor, verdict=verdict))
+    return found
+
+
+def _direction(before: Measured, grown: float) -> Verdict:
+    return _sign(before.better, grown)
+
+
+def _sign(better: Better, grown: float) -> Verdict:
+    if better == "neither" or grown == 0:
+        return "changed"
+    return "better" if (grown > 0) == (better == "higher") else "worse"
+
+
+def _samples(record: Record, metric: str) -> list[float]:
+    names = SERIES.get(metric, ())
+    series = [record.samples.get(name, []) for name in names]
+    if len(series) == 2:
+        return [over / under for over, under in zip(*series, strict=False) if under > 0]
+    return series[0] if series else []
+
+
+def _incomparable(a: Record, b: Record) -> str:
+    """Why two records of one cell measure different things; empty when they do not."""
+    old, new = _conditions(a), _conditions(b)
+    return ", ".join(f"{name} differs" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name))
+
+
+def _conditions(record: Record) -> dict[str, object]:
+    made = record.provenance
+    settings = {f"setting {name}": value for name, value in made.settings.items() if name != "repeats"}
+    return {"track version": made.track_version, "data": made.dataset_sha256, **settings}
+
+
+def _key(record: Record) -> Key:
+    machine = record.provenance.machine.id if record.machine_bound else ""
+    return record.cell, record.provenance.seed, machine
+
+
+def _name(key: Key) -> str:
+    cell, seed, machine = key
+    return f"{cell}{f' seed {seed}' if seed else ''}{f' @{machine}' if machine else ''}"
+
+
+def _records(text: str, stack: ExitStack) -> list[Record]:
+    """Records of a folder, or of the reference store as a commit holds it. Raises UserError when it is neither."""
+    if Path(text).is_dir():
+        loaded = load([Path(text)])
+    else:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        _extract(text, folder)
+        loaded = load([folder / REFERENCE])
+    for problem in loaded.problems:
+        sys.stderr.write(f"not compared: {problem}\n")
+    if not loaded.records:
+        raise UserError(f"{text}: no records there. Give a folder that a run named as 'Records', or a git commit.")
+    return loaded.records
+
+
+def _extract(commit: str, folder: Path) -> None:
+    command = ["git", "-C", str(ROOT), "archive", "--format=tar", "--end-of-options", commit, REFERENCE]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise UserError(
+            f"{commit!r} is neither a folder of records nor a commit that holds {REFERENCE}. "
+            "Give the folder that a run named as 'Records', or a commit, branch or tag."
+        ) from None
+    with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _percent(change: Change) -> str:
+    if not change.before or change.after is None:
+        return ""
+    return f"{100 * (change.after / change.before - 1):+.2g}%"
+
+
+def _p(p: float | None) -> str:
+    return "" if p is None else f"{p:.1g}"

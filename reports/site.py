@@ -1,0 +1,71 @@
+"""A small static site: the leaderboard, one page a method, one page a track. Plain files, no server needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.record import Record
+from reports.command import command
+from reports.html import environment, policy, style_sheet
+from reports.known import Known
+from reports.payload import provenance
+from reports.table import Column, Row, Table
+from reports.text import clean, safe_url
+
+
+def site_pages(records: Sequence[Record], tables: Sequence[Table], known: Known) -> dict[str, str]:
+    """Relative path -> text of every page but the first. Algorithm and track keys are safe file names."""
+    algos = sorted({record.cell.algo for record in records})
+    pages = {f"methods/{algo}.html": _method(algo, records, tables, known) for algo in algos}
+    return pages | {f"tracks/{table.key}.html": _track(table) for table in tables}
+
+
+def _render(template: str, title: str, **values: Any) -> str:
+    style = style_sheet()
+    page = environment().get_template(template)
+    return page.render(title=title, style=style, policy=policy(style), **values)
+
+
+def _track(table: Table) -> str:
+    return _render("track.html.j2", table.title, table=table, rows=table.rows, columns=_shown(table, table.rows))
+
+
+def _method(algo: str, records: Sequence[Record], tables: Sequence[Table], known: Known) -> str:
+    own = [record for record in records if record.cell.algo == algo]
+    card = known.cards.get(algo)
+    facts = [("Key", algo), ("Bits (W/A)", known.bits(algo)), ("Family", known.family(algo))]
+    if card is not None:
+        deploy = "; ".join(f"{runtime}: {reason or 'yes'}" for runtime, reason in card.deploy.items())
+        facts += [
+            ("Bases", str(card.bases)),
+            ("Year", str(card.year or "")),
+            ("Paper", clean(card.paper)),
+            ("Formula", clean(card.formula)),
+            ("Source of the facts", clean(card.provenance)),
+            ("Deployable", clean(deploy)),
+        ]
+    sections = []
+    for table in tables:
+        rows = [row for row in table.rows if row.algo == algo]
+        if rows:
+            sections.append({"table": table, "rows": rows, "columns": _shown(table, rows)})
+    commands = dict.fromkeys(str(command(record, card)) for record in own)
+    return _render(
+        "method.html.j2",
+        known.method(algo),
+        facts=[(name, value) for name, value in facts if value],
+        urls=[url for url in [safe_url(card.url) if card is not None else ""] if url],
+        sections=sections,
+        commands=list(commands),
+        provenance=[{"title": str(record.cell), "facts": provenance(record)} for record in own],
+    )
+
+
+def _shown(table: Table, rows: Sequence[Row]) -> list[Column]:
+    """The columns shown at first, without those that are empty in all of these rows."""
+    return [
+        column
+        for column in table.columns
+        if column.shown and any(table.entry(row, column).value not in (None, "") for row in rows)
+    ]

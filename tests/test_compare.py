@@ -1,0 +1,126 @@
+"""What ``compare`` calls better, worse or noise."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+from fake_records import record
+
+from bench import compare as module
+from bench.compare import compare, main
+from bench.nouns import UserError
+from bench.record import Record
+from bench.store import Store
+
+
+def timed(latency: float, full: float = 800.0, seed: int = 1, count: int = 20, **more: float) -> Record:
+    chance = random.Random(seed)
+    packed = [latency * (1 + abs(chance.gauss(0, 0.02))) for _ in range(count)]
+    fp32 = [full * (1 + abs(chance.gauss(0, 0.02))) for _ in range(count)]
+    median = sorted(packed)[count // 2]
+    values = {"latency_ms": median, "speedup": full / latency, "peak_memory_mb": 300 + seed, **more}
+    raw = {"packed_ms": packed, "fp32_ms": fp32}
+    return record("infer", "frb", "srresnet", 2, "320x180-t1", values, samples=raw)
+
+
+def verdicts(before: list[Record], after: list[Record]) -> dict[str, str]:
+    return {change.metric: change.verdict for change in compare(before, after)}
+
+
+def test_noise_is_no_change() -> None:
+    for seed in range(2, 12):
+        assert verdicts([timed(300.0)], [timed(300.0, seed=seed)]) == {}
+
+
+def test_a_real_slowdown_is_worse_and_a_speed_up_better() -> None:
+    assert verdicts([timed(300.0)], [timed(330.0, seed=2)]) == {"latency_ms": "worse", "speedup": "worse"}
+    assert verdicts([timed(300.0)], [timed(270.0, seed=2)]) == {"latency_ms": "better", "speedup": "better"}
+
+
+def test_a_slower_machine_leaves_the_speed_up_alone() -> None:
+    changes = compare([timed(300.0)], [timed(360.0, full=960.0, seed=2)])
+    assert {change.metric: change.verdict for change in changes} == {"latency_ms": "worse"}
+    assert changes[0].p < 0.01
+
+
+def test_few_samples_are_not_judged() -> None:
+    found = compare([timed(300.0, count=4)], [timed(600.0, count=4)])
+    assert {change.verdict for change in found} == {"too few samples"}
+
+
+def test_holm_correction_by_hand() -> None:
+    tests = [
+        module._Test(module.Change("c", name, 1.0, 2.0, "changed", p), "lower")
+        for name, p in (("a", 0.001), ("b", 0.004), ("c", 0.006))
+    ]
+    found = {change.metric: change.p for change in module._judge(tests, 0.01)}
+    assert found == {"a": pytest.approx(0.003), "b": pytest.approx(0.008), "c": pytest.approx(0.008)}
+    assert [change.metric for change in module._judge(tests, 0.005)] == ["a"]
+
+
+def scored(psnr: float, **more: object) -> Record:
+    return record("accuracy", "frb", "srresnet", 2, "set5", {"psnr_y": psnr}, **more)
+
+
+def test_deterministic_metrics_are_exact() -> None:
+    assert verdicts([scored(37.0)], [scored(37.0)]) == {}
+    assert verdicts([scored(37.0)], [scored(37.0 + 1e-9)]) == {"psnr_y": "better"}
+    assert verdicts([scored(37.0)], [scored(36.9)]) == {"psnr_y": "worse"}
+    old, new = (timed(300.0, file_bytes=float(size)) for size in (1000, 1001))
+    assert verdicts([old], [new]) == {"file_bytes": "worse"}
+
+
+def test_cells_that_come_go_fail_or_differ_in_their_settings() -> None:
+    failed = record("accuracy", "frb", "srresnet", 2, "set5", reason="out of memory", status="failed")
+    assert [c.verdict for c in compare([scored(37.0)], [failed])] == ["worse"]
+    assert [c.verdict for c in compare([failed], [scored(37.0)])] == ["better"]
+    assert [c.verdict for c in compare([scored(37.0)], [])] == ["gone"]
+    assert [c.verdict for c in compare([], [scored(37.0)])] == ["new"]
+    other = scored(37.0)
+    other = other.model_copy(update={"provenance": other.provenance.model_copy(update={"dataset_sha256": "9" * 64})})
+    (change,) = compare([scored(37.0)], [other])
+    assert (change.verdict, change.note) == ("not comparable", "data differs")
+
+
+def store(folder: Path, *records: Record) -> str:
+    for one in records:
+        Store(folder).write(one)
+    return str(folder)
+
+
+def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = store(tmp_path / "a", scored(37.0)), store(tmp_path / "b", scored(36.0))
+    assert main([good, good]) == 0
+    assert capsys.readouterr().out == "Nothing changed.\n"
+    assert main([good, bad]) == 1
+    told = capsys.readouterr().out
+    assert "accuracy/frb.srresnet.x2.set5" in told and "-2.7%" in told and "1 worse." in told
+    assert main([bad, good]) == 0
+
+
+def test_a_commit_stands_for_its_committed_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
+
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    git("init", "-q")
+    for psnr, tag in ((37.0, "old"), (36.0, "new")):
+        store(tmp_path / "results/reference", scored(psnr))
+        git("add", ".")
+        git("commit", "-qm", tag)
+        git("tag", tag)
+    assert main(["old", "new"]) == 1
+    assert main(["new", "old"]) == 0
+    assert main(["old", str(tmp_path / "results/reference")]) == 1
+
+
+@pytest.mark.parametrize("name", ["nothing-of-the-kind", "--output=x", ""])
+def test_neither_folder_nor_commit(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="neither a folder of records nor a commit"):
+        module._extract(name, tmp_path)
+    with pytest.raises(UserError, match="no records there"):
+        main([str(tmp_path), str(tmp_path)])
