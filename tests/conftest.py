@@ -13,6 +13,10 @@ import pytest
 from bench.cli import Rooms, main
 from bench.discover import Registry, discover
 
+# Set before torch is imported, here and in the processes that tests start: on few cores more threads only get in each
+# other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parents[1]
 FAKES = Rooms("fakes.algorithms", "fakes.tracks")
 
