@@ -22,7 +22,7 @@ class PAMS(Algorithm):
     needs_teacher = True
     integer = False
     recipe = Recipe(
-        30_000, 16, 48, 1e-4, (0.9, 0.999), (10_000, 20_000), "official script for EDSR x4; it starts from the teacher"
+        30_000, 16, 48, 1e-4, (0.9, 0.999), (10_000, 20_000), "official script for EDSR x4", from_teacher=True
     )
 
     def __init__(self, gradient: str = "step", decay: float = 0.9997, paper_transfer: bool = False):

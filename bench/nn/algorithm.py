@@ -50,6 +50,8 @@ class Recipe:
     """Iterations after which the learning rate is halved."""
     source: str = ""
     """Where the figures stand; what is assumed."""
+    from_teacher: bool = False
+    """True when training starts from the full-precision teacher's weights, wherever name and shape agree."""
 
 
 class Algorithm:
