@@ -31,6 +31,8 @@ class CADyQ(Algorithm):
         self.gradients = ImageGradients()
         network = super().build(backbone, scale)
         self.gradients.image_range = network.image_range
+        for selector in parts_of(network, BitSelector):
+            selector.start()  # a backbone may have drawn weights for every full-precision layer
         network.head = nn.Sequential(self.gradients, network.head)
         return network
 

@@ -43,9 +43,9 @@ class ImageGradients(nn.Module):
 class BitSelector(ActQuantizer):
     """One of three PAMS quantizers for each image: the largest logit decides.
 
-    The gradient is that of the mixture by the logits' softmax, so all three quantizers learn. Logits start equal but
-    for 1 more on the 8 bits. Features' spread is in units of the image's range, like the gradients; the official code
-    takes it in 0..255, where the softmax soon saturates.
+    The gradient is that of the mixture by the logits' softmax, so all three quantizers learn. Features' spread is in
+    units of the image's range, like the gradients; the official code takes it in 0..255, where the softmax soon
+    saturates.
     """
 
     bits = max(BITS)
@@ -54,11 +54,15 @@ class BitSelector(ActQuantizer):
         super().__init__()
         self.quantizers = nn.ModuleList(PamsRange(bits) for bits in BITS)
         self.logits = tag(nn.Linear(channels + 2, len(BITS)), Tag("attention"))
-        nn.init.ones_(self.logits.weight)
-        nn.init.zeros_(self.logits.bias)
-        nn.init.ones_(self.logits.bias[-1:])
         self.record: list[Tensor] | None = None
         self._gradients = (gradients,)  # in a tuple: it is a part of the head
+        self.start()
+
+    def start(self) -> None:
+        """Equal logits for every image but for 1 more on the 8 bits."""
+        with torch.no_grad():
+            self.logits.weight.fill_(1)
+            self.logits.bias.copy_(torch.tensor([0.0, 0.0, 1.0]))
 
     def forward(self, x: Tensor) -> Tensor:
         (gradients,) = self._gradients
