@@ -73,8 +73,8 @@ class Fourier:
         return 4 * self.omega / math.pi * total * clip(x)
 
     def gradient(self, grad: Tensor, x: Tensor) -> Tensor:
-        """``grad * self(x)`` in fewer passes: the quotient is even, and off 0 by 1e-6 it is that at 0."""
-        z = x.abs().mul_(self.omega).clamp_min_(1e-6)
+        """``grad * self(x)`` in fewer passes: the quotient is even, and next to 0 it is that at 0."""
+        z = x.abs().mul_(self.omega).clamp_min_(torch.finfo(x.dtype).tiny)
         total = torch.sin(z * (2 * (self.terms + 1))).div_(z.sin_()).mul_(2 * self.omega / math.pi)
         return _clip_gradient(total.mul_(grad), x)
 
@@ -94,9 +94,9 @@ _FUSED: dict[Estimator, Callable[[Tensor, Tensor], Tensor]] = {
     poly: _poly_gradient,
     identity: lambda grad, x: grad,
 }
-"""grad * estimator(x) in fewer passes over memory, for finite gradients the same to the last bit. An estimator may bring
-its own as a method ``gradient``; any other takes the plain form. Element-wise passes, not arithmetic, are what makes
-binary training slower than full precision; comparisons and `torch.where` cost most: they are not vectorised on CPUs."""
+"""grad * estimator(x) in fewer passes over memory, for finite gradients the same to the last bit. An estimator may
+bring its own as a method ``gradient``; any other takes the plain form. Element-wise passes, not arithmetic, are what
+makes binary training slower than full precision; comparisons and `torch.where` cost most: they are not vectorised."""
 
 
 class _Sign(torch.autograd.Function):
