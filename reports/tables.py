@@ -107,11 +107,13 @@ def _column(key: str, measured: Measured, layout: Layout, group: str = "", shown
     bytes_to_kb = measured.unit == "bytes"
     metric = key.rpartition(":")[2]
     title = clean(measured.title, 40) or metric
-    spread = metric in layout.spread
+    words = clean(measured.help)
+    if metric in layout.spread:
+        words = f"{words.rstrip('.')}. In parentheses: interquartile range."
     return Column(
         key=key,
         title=title,
-        help=f"{clean(measured.help).rstrip('.')}. In parentheses: interquartile range." if spread else clean(measured.help),
+        help=words,
         unit="kB" if bytes_to_kb else clean(measured.unit, 12),
         better="neither" if metric in layout.unranked else measured.better,
         digits=0 if bytes_to_kb else measured.digits,

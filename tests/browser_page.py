@@ -1,0 +1,96 @@
+"""The page of invented records in a real browser, for the tests of its controls and its looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_records import CARDS, realistic
+
+from bench.scoring import ScoringRule, score
+from bench.store import Store
+from reports import build, latest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+LOCAL = ("file:", "blob:")
+RECORDS = latest(realistic())
+
+needs_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    store = Store(folder / "store")
+    for made in RECORDS:
+        store.write(made)
+    return build([store.root], folder / "out", ["html"], CARDS)[0]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any, page_file: Path) -> Iterator[Callable[..., Any]]:
+    """Open the page with a given address; any script error, console error or request elsewhere fails the test."""
+    contexts, problems = [], []
+
+    def go(address: str = "", **context: Any) -> Any:
+        contexts.append(browser.new_context(viewport={"width": 1400, "height": 900}, **context))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("request", lambda asked: None if asked.url.startswith(LOCAL) else problems.append(asked.url))
+        page.goto(page_file.as_uri() + address)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def column(page: Any, table: str, title: str) -> list[str]:
+    """Texts of a column's visible cells, top to bottom."""
+    return page.evaluate(
+        """([table, title]) => {
+            const host = document.querySelector(`[data-table="${table}"]`);
+            const heads = [...host.querySelectorAll("thead tr:last-child th")];
+            const place = heads.findIndex((head) => head.querySelector("button").firstChild.data === title);
+            return [...host.querySelectorAll("tbody tr")].map((row) => {
+                const cell = row.children[place].cloneNode(true);
+                cell.querySelectorAll(".aside, .pub, .sr, .move, .bar").forEach((extra) => extra.remove());
+                return cell.textContent.trim();
+            });
+        }""",
+        [table, title],
+    )
+
+
+def head(page: Any, table: str, title: str) -> Any:
+    """The visible heading button of a column."""
+    starts = re.compile(f"^{re.escape(title)}")
+    return page.locator(f'[data-table="{table}"] thead button:visible', has_text=starts).first
+
+
+def overall(page: Any) -> dict[str, str]:
+    return dict(zip(column(page, "_score", "Method"), column(page, "_score", "Overall"), strict=True))
+
+
+def expected(rule: ScoringRule) -> dict[str, str]:
+    names = {key: card.name for key, card in CARDS.items()}
+    rows = score(RECORDS, rule).rows
+    return {names[row.algo]: "\N{EN DASH}" if row.overall is None else f"{row.overall:.1f}" for row in rows}

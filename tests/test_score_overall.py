@@ -1,0 +1,139 @@
+"""The overall score, the challenge score and the firmness of ranks, against examples worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from math import exp, sqrt
+
+import pytest
+from fake_records import realistic, record
+from hypothesis import given
+from hypothesis import strategies as st
+from score_records import accuracy, comp, infer, row
+
+from bench.scoring import PARTS, ScoringRule, score
+from bench.scoring.means import saving
+
+
+@given(st.floats(0.01, 100))
+def test_saving_is_antisymmetric_and_bounded(ratio: float) -> None:
+    assert saving(1 / ratio) == pytest.approx(-saving(ratio))
+    assert -1 < saving(ratio) < 1
+
+
+def test_saving_by_hand() -> None:
+    assert [saving(r) for r in (1.0, 2.0, 4.0, 0.5)] == [0.0, 0.5, 0.75, -0.5]
+
+
+def full_set(quality: dict[str, float]) -> list:
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0)]
+    for algo, psnr in quality.items():
+        records += [accuracy(algo, psnr), comp(algo, 4.0, 4.0), infer(algo, 2.0, 2.0)]
+    return records
+
+
+def test_overall_by_hand() -> None:
+    table = score(full_set({"m": 33.0, "n": 32.0}))
+    assert dict(table.weights) == {"task": 1, "arch": 0, "robust": 0, "comp": 1, "train": 0, "infer": 1}
+    rows = {row.algo: row for row in table.rows}
+    assert rows["m"].overall == pytest.approx(100 * (0.75 + 0.75 + 0.5) / 3)
+    assert (rows["m"].rank, rows["n"].rank, rows["fp32"].rank) == (1, 2, None)
+    assert [row.algo for row in table.rows] == ["m", "n", "bicubic", "fp32"]
+
+
+def test_overall_uses_the_given_weights() -> None:
+    zero = {part.key: 0.0 for part in PARTS}
+    rule = ScoringRule(weights={**zero, "task": 3.0, "infer": 1.0})
+    assert row(full_set({"m": 33.0}), "m", rule).overall == pytest.approx(100 * (3 * 0.75 + 0.5) / 4)
+    with pytest.raises(ValueError, match="weight >= 0"):
+        ScoringRule(weights={**zero, "task": -1.0})
+    with pytest.raises(ValueError, match="weight >= 0"):
+        ScoringRule(weights={"task": 1.0})
+
+
+def test_missing_stays_missing_and_says_why() -> None:
+    records = [*full_set({"m": 33.0, "n": 33.9}), accuracy("fast", 33.0), comp("fast", 9.0, 9.0)]
+    records.append(record("infer", "fast", "srresnet", 2, "320x180-t1", reason="no packed form"))
+    found = row(records, "fast")
+    assert (found.overall, found.rank) == (None, None)
+    assert found.overall_reason == "infer: fast: srresnet x2 320x180-t1: no packed form"
+    # a part of weight 0 is not needed
+    rule = ScoringRule(weights={**ScoringRule().weights, "infer": 0.0})
+    assert row(records, "fast", rule).overall is not None
+
+
+def test_challenge_score_by_hand() -> None:
+    found = row([*full_set({"m": 33.2})], "m").challenge
+    assert found.value == pytest.approx(0.7 * exp(2 / 2) + 0.15 * exp(2 / 4) + 0.15 * exp(2 / 4))
+    gated = row([*full_set({"m": 32.9})], "m").challenge
+    assert gated.value is None
+    assert gated.reason == "srresnet x2: 1.10 dB below full precision, the gate is 1 dB"
+    baseline = [accuracy("fp32", 34.0), comp("fp32", 1.0, 1.0), infer("fp32", 1.0, 1.0), *full_set({"m": 33.5})]
+    assert row(baseline, "fp32").challenge.value == pytest.approx(exp(2))
+
+
+def test_challenge_score_needs_all_three() -> None:
+    found = row([accuracy("fp32", 34.0), accuracy("m", 33.5), infer("m", 2.0, 2.0)], "m").challenge
+    assert found.reason == "srresnet x2: no operations, parameters"
+
+
+def test_rank_stability_by_hand() -> None:
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0)]
+    for algo, psnr, compute in (("a", 33.6, 1.25), ("b", 31.2, 5.0), ("c", 30.4, 1.0)):
+        records += [accuracy(algo, psnr), comp(algo, compute, compute)]
+    table = score(records)
+    # scaled: a .9/.2, b .3/.8, c .1/0; equal weights: a and b tie at 55, c last
+    assert [(row.algo, row.rank) for row in table.rows[:3]] == [("a", 1), ("b", 1), ("c", 3)]
+    found = table.stability
+    assert found.without == {"task": {"a": 2, "b": 1, "c": 3}, "comp": {"a": 1, "b": 2, "c": 3}}
+    assert found.ranks == {"a": (1, 2), "b": (1, 2), "c": (3, 3)}
+    assert found.first["a"] == pytest.approx(0.5, abs=0.05)  # a leads wherever task weighs more than half
+    assert found.first["c"] == 0.0
+    assert found.tau["task"] == pytest.approx(sqrt(2 / 3))  # tau-b: one tie in the full ranking
+
+
+def test_no_stability_with_one_method_or_one_part() -> None:
+    assert score(full_set({"m": 33.0})).stability is None
+    quality_only = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0), accuracy("m", 33.0), accuracy("n", 32.0)]
+    assert score(quality_only).stability is None
+
+
+def test_a_method_without_a_network_does_not_widen_the_grid() -> None:
+    records = [*full_set({"m": 33.0}), accuracy("lanczos", 30.5, backbone="none")]
+    assert row(records, "m").parts["task"].value == pytest.approx(0.75)
+    assert row(records, "lanczos").parts["task"].value == pytest.approx(0.125)
+
+
+def test_self_ensemble_and_sample_pictures_do_not_widen_the_grid() -> None:
+    records = [*full_set({"m": 33.0, "n": 32.0}), accuracy("m", 33.9, case="set5+")]
+    sample = record("accuracy", "m", "srresnet", 2, "sample", {"psnr_y": 20.0}, flags=["sample_data"])
+    assert row([*records, sample], "m").parts["task"].value == pytest.approx(0.75)
+    assert row([*records, sample], "n").parts["task"].value == pytest.approx(0.5)
+    only = [
+        record("accuracy", algo, backbone, 2, "sample", {"psnr_y": psnr}, flags=["sample_data"])
+        for algo, backbone, psnr in (("bicubic", "none", 20.0), ("fp32", "srresnet", 24.0), ("m", "srresnet", 21.0))
+    ]
+    assert row(only, "m").parts["task"].value == pytest.approx(0.25)
+
+
+def test_score_is_pure_and_repeatable() -> None:
+    records = realistic()
+    before = [record.model_dump_json() for record in records]
+    first, second = score(records), score(list(reversed(records)))
+    assert first == second
+    assert [record.model_dump_json() for record in records] == before
+    ranked = [row.overall for row in first.rows if row.rank]
+    assert len(ranked) >= 8
+    assert all(better >= worse for better, worse in pairwise(ranked))
+
+
+def test_the_rule_is_frozen_versioned_and_told_in_words() -> None:
+    rule = ScoringRule()
+    with pytest.raises(AttributeError):
+        rule.min_gain_db = 0.0
+    with pytest.raises(TypeError):
+        rule.weights["task"] = 9.0
+    text = " ".join(replace(rule, min_gain_db=0.123, version="v9").sentences())
+    assert "v9" in text and "0.123" in text and "NTIRE" in text
+    assert score([]).rows == ()
