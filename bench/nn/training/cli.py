@@ -240,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--seed", type=int, default=0, metavar="N")
     how.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default 1)")
     how.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
-    how.add_argument("--devices", type=count, default=1, metavar="N", help="GPUs; more than one: DDP")
+    how.add_argument("--devices", type=count, default=1, metavar="N", help="GPUs, or processes on a CPU; several: DDP")
     how.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto",
                      help="auto: bf16 on a GPU, fp32 on a CPU")  # fmt: skip
     out = parser.add_argument_group("results")
