@@ -35,10 +35,11 @@ def latex_document(tables: Sequence[Table]) -> str:
 
 def latex_float(table: Table) -> str:
     """The table with caption, scaled down where it is wider than the page."""
-    caption = latex(" ".join([f"{table.title}.", table.about, *table.notes]))
+    words = "\n".join(f"{latex(text)}\\par" for text in (*table.notes, table.about) if text)
     return (
-        f"\\begin{{table}}[p]\n\\centering\n\\caption{{{caption}}}\n"
+        f"\\begin{{table}}[p]\n\\centering\n\\caption{{{latex(table.title)}}}\n"
         f"\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n{tabular(table)}}}\n"
+        f"\\par\\medskip\n\\begin{{minipage}}{{\\linewidth}}\\scriptsize\n{words}\n\\end{{minipage}}\n"
         "\\end{table}\n\\clearpage\n"
     )
 
@@ -62,10 +63,15 @@ def tabular(table: Table) -> str:
 
 
 def printed(table: Table) -> list[Column]:
-    """The columns that a paper's table has: those shown at first, without the scale, which heads the groups."""
-    flags = [column for column in table.columns if column.key == "flags"]
-    flagged = any(table.entry(row, column).value for row in table.rows for column in flags)
-    return [c for c in table.columns if c.shown and c.key != "scale" and (c.key != "flags" or flagged)]
+    """The columns that a paper's table has: those shown at first that are not empty.
+
+    The scale is left out too: it heads the groups.
+    """
+
+    def filled(column: Column) -> bool:
+        return any(table.entry(row, column).value not in (None, "") for row in table.rows)
+
+    return [column for column in table.columns if column.shown and column.key != "scale" and filled(column)]
 
 
 def cell(entry: Entry, column: Column) -> str:
@@ -100,10 +106,10 @@ def _group_rules(columns: Sequence[Column]) -> str:
 
 
 def _with_groups(lines: list[str], scales: Sequence[int], width: int) -> list[str]:
-    """Body lines with a heading before each scale; ``lines`` begin with one line a row."""
+    """Body lines with a heading before each scale (not for scale 0: none); ``lines`` begin with one line a row."""
     grouped = []
     for place, scale in enumerate(scales):
-        if place == 0 or scale != scales[place - 1]:
+        if scale and (place == 0 or scale != scales[place - 1]):
             rule = ["\\midrule"] if place else []
             grouped += [*rule, f"\\multicolumn{{{width}}}{{l}}{{$\\times${scale}}} \\\\"]
         grouped.append(lines[place])

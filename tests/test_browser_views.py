@@ -25,6 +25,7 @@ from fake_records import CARDS, record
 from bench.scoring import ScoringRule
 from bench.store import Store
 from reports import build
+from reports.board import boards
 from reports.known import known
 from reports.latex import tabular
 from reports.tables import track_table
@@ -98,6 +99,12 @@ def test_downloads_hold_what_is_shown(visit: Callable[..., Any]) -> None:
 def test_latex_from_the_page_equals_latex_from_python(visit: Callable[..., Any], track: str) -> None:
     page = visit(f"#tab={track}", accept_downloads=True)
     assert save(page, "LaTeX") == tabular(track_table(RECORDS, track, known(CARDS)))
+
+
+def test_latex_of_the_leaderboard_equals_latex_from_python(visit: Callable[..., Any]) -> None:
+    page = visit("", accept_downloads=True)
+    table = boards(RECORDS, ScoringRule(), known(CARDS))[0].table
+    assert save(page, "LaTeX") == tabular(table)
 
 
 def test_tooltips_open_by_focus_and_close_by_escape(visit: Callable[..., Any]) -> None:

@@ -53,8 +53,8 @@ function latexCell(entry, column) {
 
 // The same tabular as Python's reports.latex.tabular, of what is shown.
 function latex({ columns, rows }) {
-  const flagged = rows.some((row) => columns.some((column) => column.key === "flags" && entryOf(row, column.index).v));
-  const kept = columns.filter((column) => column.key !== "scale" && (column.key !== "flags" || flagged));
+  const filled = (column) => rows.some((row) => ![null, undefined, ""].includes(entryOf(row, column.index).v));
+  const kept = columns.filter((column) => column.key !== "scale" && filled(column));
   const lines = [`\\begin{tabular}{${kept.map((column) => (column.text ? "l" : "r")).join("")}}`, "\\toprule"];
   const spans = [];
   kept.forEach((column, place) => {
