@@ -82,9 +82,7 @@ def test_a_resumed_run_ends_in_the_same_weights(
     assert [done for done, _ in curves["psnr_y"]] == [0, 4, 8, 12]
 
 
-def test_kill_9_and_resume_on_the_command_line(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_kill_9_and_resume_on_the_command_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = f"--algos {KIT}:Small --scale 2 --data {data} --validate {data} --preset smoke --device cpu --threads 1"
     sizes = "--iterations 40 --batch 2 --patch 8 --checkpoint-every 2 --validate-every 20"
     words = [*flags.split(), *sizes.split(), "--out"]

@@ -184,6 +184,7 @@ def test_own_weights_before_reference_weights_before_none(method: Card, tmp_path
     path = stored(method, tmp_path, "10x1x8")
     _, reference_sha, label = weights.prepare_network(algorithm, CELL, Settings())
     assert label == "reference-10x1x8" and reference_sha != drawn_sha
+    assert weights.check_record(path)["weights_sha256"] == reference_sha
     own = Settings(weights={"small": tmp_path / "run.safetensors"})
     _, own_sha, label = weights.prepare_network(algorithm, CELL, own)
     assert label == weights.OWN

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, hash_tensors, load_weights
-from bench.nn.compact import compact
+from bench.nn.compact import compact, expand
 from bench.nn.training.checkpoint import write_atomic
 from bench.nouns import Card, Cell, Settings, UserError
 
@@ -121,9 +121,18 @@ def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tup
 
 
 def write_reference(path: Path, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-    """Write a weights file in 10 bits and its record beside it. Raises UserError when the disk refuses."""
-    content = save(compact(state))
-    text = json.dumps({**record, "file_sha256": hashlib.sha256(content).hexdigest()}, indent=1, allow_nan=False)
+    """Write a weights file in 10 bits and its record beside it. Raises UserError when the disk refuses.
+
+    The record's ``weights_sha256`` becomes that of the network as loaded from the file, `prepare_network`'s hash.
+    """
+    packed = compact(state)
+    content = save(packed)
+    hashes = {
+        "trained_weights_sha256": hash_tensors(state),
+        "weights_sha256": hash_tensors(expand(packed)),
+        "file_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    text = json.dumps({**record, **hashes}, indent=1, allow_nan=False)
     write_atomic(path, content)
     write_atomic(record_of(path), (text + "\n").encode())
 
