@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from functools import partial
 
@@ -230,7 +231,7 @@ def test_image_gradients_are_sobels() -> None:
     image = torch.rand(2, 3, 7, 9, generator=torch.Generator().manual_seed(1)) * 255
     watch = ImageGradients()
     watch.image_range = 255.0
-    assert watch(image) is image
+    means = watch(image).numpy()
     gray = np.pad(np.tensordot(GRAY, image.double().numpy() / 255, (0, 1)), ((0, 0), (1, 1), (1, 1)), "edge")
     sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
     expected = np.zeros((2, 2))
@@ -238,7 +239,7 @@ def test_image_gradients_are_sobels() -> None:
         taps = sobel if kernel == 0 else sobel.T
         response = sum(taps[i, j] * gray[n, i : i + 7, j : j + 9] for i in range(3) for j in range(3))
         expected[n, kernel] = 1000 * np.abs(response).mean()
-    np.testing.assert_allclose(watch.means.numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(means, expected, rtol=1e-5)
 
 
 def selector(logits: list[list[float]]) -> BitSelector:
@@ -292,9 +293,20 @@ def test_two_cadyq_networks_look_at_their_own_images(tiny: None) -> None:
     algorithm = CADyQ()
     first, second = (perturb(build_network(algorithm, "srresnet", 2, seed)).eval() for seed in (1, 2))
     lr, _ = batch()
-    before = first(lr)
-    second(1 - lr)
-    assert torch.equal(first(lr), before)
+    before, twin = first(lr), copy.deepcopy(first)
+    second(lr / 2)
+    twin(lr / 2)
+    assert torch.equal(first(lr), before) and torch.equal(twin(lr), before)
+    assert twin.image_gradients is not first.image_gradients
+    second(lr / 2)
+    assert not torch.equal(second.image_gradients.means, first.image_gradients.means)
+
+
+@pytest.mark.parametrize("kind", [CADyQ, PAMS8])
+def test_a_teachers_weights_fit_every_convolution(tiny: None, kind: type[Algorithm]) -> None:
+    teacher = build_network(FullPrecision(), "srresnet", 2).state_dict()
+    mine = kind().build("srresnet", 2).state_dict()
+    assert kind.recipe.from_teacher and all(mine[name].shape == value.shape for name, value in teacher.items())
 
 
 # The rest

@@ -21,8 +21,9 @@ class CADyQ(Algorithm):
     backbones = ("srresnet", "edsr", "edsr_large")
     needs_teacher = True
     recipe = Recipe(
-        300_000, 16, 48, 1e-4, (0.9, 0.999), (150_000,), "official script; 1000 iterations an epoch assumed"
-    )
+        300_000, 16, 48, 1e-4, (0.9, 0.999), (150_000,), "official script; 1000 iterations an epoch assumed",
+        from_teacher=True,
+    )  # fmt: skip
 
     def __init__(self):
         self.bit_weight, self.gradients = 1e-4, ImageGradients()
@@ -33,7 +34,8 @@ class CADyQ(Algorithm):
         self.gradients.image_range = network.image_range
         for selector in parts_of(network, BitSelector):
             selector.start()  # a backbone may have drawn weights for every full-precision layer
-        network.head = nn.Sequential(self.gradients, network.head)
+        network.image_gradients = self.gradients
+        network.head.register_forward_pre_hook(self.gradients.watch)  # a hook, so that no parameter changes its name
         return network
 
     def unit(self, channels: int, act: ActQuantizer) -> nn.Module:

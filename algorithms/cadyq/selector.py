@@ -20,7 +20,7 @@ GRAY = (0.299, 0.587, 0.114)
 
 
 class ImageGradients(nn.Module):
-    """Passes the image on and keeps its mean |horizontal| and |vertical| Sobel gradient in ``means``, (N, 2).
+    """Keeps the mean |horizontal| and |vertical| Sobel gradient of the latest images in ``means``, (N, 2).
 
     In grey values of [0, 1], times 1000; the kernel's weights add up to 1 on either side (kornia's normalised Sobel).
     """
@@ -29,15 +29,20 @@ class ImageGradients(nn.Module):
         super().__init__()
         self.image_range, self.means = 1.0, torch.zeros(1, 2)
 
+    def watch(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        """A forward pre-hook for the module that the image enters first."""
+        self(inputs[0])
+
     @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:
+        """The means of images (N, 3, H, W), also kept."""
         gray = sum(share * image[:, c : c + 1] for c, share in enumerate(GRAY)) / self.image_range
         x = F.pad(gray, (1, 1, 1, 1), mode="replicate")
         across, down = x[..., 2:] - x[..., :-2], x[..., 2:, :] - x[..., :-2, :]
         across = across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :]
         down = down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]
         self.means = 1000 / 8 * torch.cat([across.abs().mean((2, 3)), down.abs().mean((2, 3))], dim=1)
-        return image
+        return self.means
 
 
 class BitSelector(ActQuantizer):
@@ -55,7 +60,7 @@ class BitSelector(ActQuantizer):
         self.quantizers = nn.ModuleList(PamsRange(bits) for bits in BITS)
         self.logits = tag(nn.Linear(channels + 2, len(BITS)), Tag("attention"))
         self.record: list[Tensor] | None = None
-        self._gradients = (gradients,)  # in a tuple: it is a part of the head
+        self._gradients = (gradients,)  # in a tuple: it is a part of the network
         self.start()
 
     def start(self) -> None:

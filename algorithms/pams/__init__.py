@@ -10,8 +10,7 @@ PAPER = {
 }
 READING = (
     "official code for alpha's gradient and the transfer loss (the paper's are options); alpha starts by running mean "
-    "as in the paper (the code takes the last batch: an option) and clips from the start; it does not start from the "
-    "teacher's weights"
+    "as in the paper (the code takes the last batch: an option) and clips from the start"
 )
 FORMULA = "y = a round(clip(x, -a, a) n / a) / n * m round(W n / m) / n + b, m = max|W|, n = 2^(k-1) - 1"
 
