@@ -20,7 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCAL_STORE = ROOT / "results" / "local"
 PAGES = ROOT / "reports" / "out"
 FORMATS = ("html", "latex", "md")
-COMMANDS = {"data": "bench.sr.cli_data", "train": "bench.nn.training.cli", "report": "bench.cli_report"}
+COMMANDS = {
+    "data": "bench.sr.cli_data",
+    "train": "bench.nn.training.cli",
+    "report": "bench.cli_report",
+    "compare": "bench.compare",
+}
 """Subcommand -> module whose ``main(argv) -> int`` it runs."""
 
 EXAMPLES = """\
@@ -117,7 +122,8 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
         sys.stdout.write(listing(registry))
         return 0
     if flags.check is not None:
-        return _check(flags.check, registry)
+        backbones = pick("backbone", flags.backbone, list(registry.backbones)) if flags.backbone else None
+        return _check(flags.check, registry, backbones)
     preset = load_preset(flags.preset)
     registry, algorithms = _algorithms(flags.algos, registry)
     tracks = [registry.tracks[name] for name in pick("track", flags.track, list(registry.tracks))]
@@ -168,10 +174,11 @@ def _algorithms(text: str | None, registry: Registry) -> tuple[Registry, list[st
     return registry, list(dict.fromkeys(keys))
 
 
-def _check(text: str, registry: Registry) -> int:
+def _check(text: str, registry: Registry, backbones: list[str] | None) -> int:
+    """Conformance checks on the named backbones, or on each algorithm's first."""
     from bench.discover import load_class
 
     conformance = importlib.import_module("bench.conformance")
     registry, keys = _algorithms(text, registry)
     subjects = [load_class(registry.algorithms[key].card.adapter) if ":" in text else key for key in keys]
-    return 1 if sum(conformance.run_checks(subject, report=print) for subject in subjects) else 0
+    return 1 if sum(conformance.run_checks(subject, print, backbones) for subject in subjects) else 0
