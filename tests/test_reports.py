@@ -202,6 +202,31 @@ def test_a_damaged_record_is_named_on_the_page(tmp_path: Path, records: list[Rec
     assert "not a complete JSON record" in made.read_text()
 
 
+ODD = {
+    "failed": [record("infer", "frb", "srresnet", 2, "96x54-t1", reason="boom", status="failed")],
+    "no network": [record("accuracy", "bicubic", "none", 2, "set5", {"psnr_y": 33.6})],
+    "nothing known": [record("novel", "mine", "weird_net", 2, "a", {"x": 1.0})],
+    "zeros": [
+        record("comp", "frb", "srresnet", 2, "320x180", {"speedup_theory": 0.0, "compression": 0.0, "ops_g": 0.0}),
+        record("infer", "frb", "srresnet", 2, "1x1-t1", {"latency_ms": 0.0, "parity_max_abs": 0.0, "speedup": 0.0}),
+    ],
+    "all equal": [
+        record(track, algo, "srresnet", 2, case, {key: 1.0, "parity_max_abs": 0.0})
+        for algo in ("fp32", "frb", "bbcu")
+        for track, case, key in (("accuracy", "set5", "psnr_y"), ("infer", "1x1-t1", "latency_ms"))
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_records_still_make_every_page(tmp_path: Path, name: str) -> None:
+    store = store_of(tmp_path / "store", ODD[name])
+    made = reports.build([store], tmp_path / "out", ["html", "latex", "md", "site"], CARDS)
+    assert len(made) >= 6 and all(path.stat().st_size > 100 for path in made)
+    for track in tracks_in(ODD[name]):
+        assert reports.console(ODD[name], track, CARDS).strip()
+
+
 NO_TORCH = """
 import sys
 

@@ -73,6 +73,11 @@ def test_challenge_score_by_hand() -> None:
     assert row(baseline, "fp32").challenge.value == pytest.approx(exp(2))
 
 
+def test_a_ratio_of_zero_gives_no_challenge_score() -> None:
+    records = [accuracy("fp32", 34.0), accuracy("m", 33.5), comp("m", 4.0, 4.0), infer("m", 0.0, 2.0)]
+    assert row(records, "m").challenge.reason == "srresnet x2: no run time"
+
+
 def test_challenge_score_needs_all_three() -> None:
     found = row([accuracy("fp32", 34.0), accuracy("m", 33.5), infer("m", 2.0, 2.0)], "m").challenge
     assert found.reason == "srresnet x2: no operations, parameters"

@@ -50,7 +50,7 @@ def _squares(evidence: TrackEvidence, algo: str, backbone: str, scale: int) -> l
 
 def _mean(evidence: TrackEvidence, algo: str, backbone: str, scale: int, key: str) -> float | None:
     found = [evidence.values[algo][square].value(key) for square in _squares(evidence, algo, backbone, scale)]
-    values = [value for value in found if value is not None]
+    values = [value for value in found if value is not None and value > 0]
     return mean(values) if values and len(values) == len(found) else None
 
 
