@@ -151,7 +151,7 @@ function ordered(view) {
 
 function shownColumn(view, column) {
   const chosen = (state.columns[view.table.key] || {})[column.key];
-  const spare = NARROW && (column.key === "backbone" || column.key === "bits");
+  const spare = NARROW && (column.key === "backbone" || column.key === "bits" || column.key.startsWith("comp:"));
   return chosen === undefined ? !column.hidden && !spare : chosen;
 }
 
