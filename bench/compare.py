@@ -19,7 +19,7 @@ from scipy.stats import mannwhitneyu
 from tabulate import tabulate
 
 from bench.nouns import Better, Cell, UserError
-from bench.record import Measured, Record
+from bench.record import Record
 from bench.store import load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +28,9 @@ REFERENCE = "results/reference"
 
 FEWEST = 5
 """Samples a side below which no test is made: with four, no difference could reach 0.01."""
+
+LEAST = 2.0
+"""Percent. Two runs drift apart by about as much for no reason in the program; samples within a run cannot show it."""
 
 Verdict = Literal["better", "worse", "changed", "gone", "new", "not comparable", "too few samples"]
 Key = tuple[Cell, int, str]
@@ -73,11 +76,14 @@ class _Test:
     better: Better
 
 
-def compare(before: Iterable[Record], after: Iterable[Record], alpha: float = 0.01) -> list[Change]:
+def compare(
+    before: Iterable[Record], after: Iterable[Record], alpha: float = 0.01, least: float = LEAST
+) -> list[Change]:
     """Everything that differs, in the order of cells.
 
     Deterministic metrics are compared exactly, timed ones by a two-sided Mann-Whitney test on their samples, with
-    Holm's correction over all tests, at level ``alpha``. Cells measured under other settings are not compared.
+    Holm's correction over all tests, at level ``alpha``; of those only changes of at least ``least`` percent count.
+    Cells measured under other settings are not compared.
     """
     old, new = ({_key(record): record for record in records} for records in (before, after))
     changes: list[Change] = []
@@ -94,9 +100,11 @@ def compare(before: Iterable[Record], after: Iterable[Record], alpha: float = 0.
             note = f"{a.status} -> {b.status}{': ' + b.reason if b.reason else ''}"
             changes.append(Change(_name(key), "status", None, None, "worse" if worse else "better", note=note))
         else:
-            for metric in a.metrics.keys() & b.metrics.keys():
-                _one(key, metric, a, b, changes, tests)
-    changes += _judge(tests, alpha)
+            few = [_one(key, metric, a, b, changes, tests) for metric in a.metrics.keys() & b.metrics.keys()]
+            if any(few):
+                note = f"a test of timings needs {FEWEST} a side"
+                changes.append(Change(_name(key), "timings", None, None, "too few samples", note=note))
+    changes += _judge(tests, alpha, least)
     return sorted(changes, key=lambda change: (change.cell, change.metric))
 
 
@@ -106,16 +114,18 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         UserError: neither a folder nor a commit with committed records.
     """
-    parser = argparse.ArgumentParser(
-        prog="run_bench.py compare", description="What became better or worse beyond noise.", allow_abbrev=False
-    )
+    about = "What became better or worse beyond noise."
+    parser = argparse.ArgumentParser(prog="run_bench.py compare", description=about, allow_abbrev=False)
     parser.add_argument("before", metavar="A", help=f"folder of records, or a git commit (its {REFERENCE})")
     parser.add_argument("after", metavar="B", help="the same, newer")
     parser.add_argument("--alpha", type=float, default=0.01, help="level of the test over all timings (default 0.01)")
+    parser.add_argument(
+        "--least", type=float, default=LEAST, metavar="PERCENT", help=f"smallest timed change told (default {LEAST:g})"
+    )
     flags = parser.parse_args(argv)
     with ExitStack() as stack:
         before, after = (_records(text, stack) for text in (flags.before, flags.after))
-        changes = compare(before, after, flags.alpha)
+        changes = compare(before, after, flags.alpha, flags.least)
     sys.stdout.write(report(changes) + "\n")
     return 1 if any(change.verdict in ("worse", "gone") for change in changes) else 0
 
@@ -133,38 +143,34 @@ def report(changes: Sequence[Change]) -> str:
     return f"{table}{summary[0].upper()}{summary[1:]}."
 
 
-def _one(key: Key, metric: str, a: Record, b: Record, changes: list[Change], tests: list[_Test]) -> None:
+def _one(key: Key, metric: str, a: Record, b: Record, changes: list[Change], tests: list[_Test]) -> bool:
+    """Compare one metric exactly, or put it among the tests; True when it has samples, but too few for a test."""
     before, after = a.metrics[metric], b.metrics[metric]
     change = Change(_name(key), metric, before.value, after.value, "changed")
     if not a.machine_bound or metric in EXACT_WHEN_TIMED:
         if before.value != after.value:
-            changes.append(replace(change, verdict=_direction(before, after.value - before.value)))
-        return
+            changes.append(replace(change, verdict=_sign(before.better, after.value - before.value)))
+        return False
     series = [_samples(record, metric) for record in (a, b)]
     if not all(series):
-        return
+        return False
     if min(map(len, series)) < FEWEST:
-        changes.append(replace(change, verdict="too few samples", note=f"needs {FEWEST} a side"))
-        return
+        return True
     p = float(mannwhitneyu(*series, alternative="two-sided").pvalue)
     tests.append(_Test(replace(change, p=p), before.better))
+    return False
 
 
-def _judge(tests: Sequence[_Test], alpha: float) -> list[Change]:
-    """Those timed changes that stay significant after Holm's correction."""
+def _judge(tests: Sequence[_Test], alpha: float, least: float = 0.0) -> list[Change]:
+    """Those timed changes of at least ``least`` percent that stay significant after Holm's correction."""
     found: list[Change] = []
     floor = 0.0
     for place, test in enumerate(sorted(tests, key=lambda test: test.change.p or 0.0)):
         floor = max(floor, min(1.0, (test.change.p or 0.0) * (len(tests) - place)))
-        if floor < alpha:
-            grown = (test.change.after or 0.0) - (test.change.before or 0.0)
-            verdict: Verdict = _sign(test.better, grown)
-            found.append(replace(test.change, p=floor, verdict=verdict))
+        before, after = test.change.before or 0.0, test.change.after or 0.0
+        if floor < alpha and abs(after - before) >= least / 100 * abs(before):
+            found.append(replace(test.change, p=floor, verdict=_sign(test.better, after - before)))
     return found
-
-
-def _direction(before: Measured, grown: float) -> Verdict:
-    return _sign(before.better, grown)
 
 
 def _sign(better: Better, grown: float) -> Verdict:

@@ -46,9 +46,15 @@ def test_a_slower_machine_leaves_the_speed_up_alone() -> None:
     assert changes[0].p < 0.01
 
 
+def test_small_changes_are_told_only_on_request() -> None:
+    pair = [timed(300.0, count=60)], [timed(304.5, seed=2, count=60)]
+    assert {change.metric for change in compare(*pair)} == set()
+    assert {change.metric for change in compare(*pair, least=0.5)} >= {"speedup"}
+
+
 def test_few_samples_are_not_judged() -> None:
     found = compare([timed(300.0, count=4)], [timed(600.0, count=4)])
-    assert {change.verdict for change in found} == {"too few samples"}
+    assert [(change.verdict, change.metric) for change in found] == [("too few samples", "timings")]
 
 
 def test_holm_correction_by_hand() -> None:
