@@ -80,14 +80,18 @@ def chains(channels: int, length: int, threads: int) -> dict[str, Callable[[Tens
 
 @torch.inference_mode()
 def measure(runs: dict[str, Callable[[Tensor], Tensor]], image: Tensor, rounds: int) -> dict[str, list[float]]:
-    """Seconds of every run in every round, after one warm-up round that is not kept."""
+    """Seconds of every run in every round.
+
+    Each sample follows an untimed pass of the same run: another run's pattern of allocations makes the C library return
+    memory to the system, and the first pass after it pays for getting it back.
+    """
     samples: dict[str, list[float]] = {name: [] for name in runs}
-    for round_ in range(rounds + 1):
+    for _ in range(rounds):
         for name, run in runs.items():
+            run(image)
             start = time.perf_counter()
             run(image)
-            if round_:
-                samples[name].append(time.perf_counter() - start)
+            samples[name].append(time.perf_counter() - start)
     return samples
 
 
@@ -98,7 +102,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=180)
     parser.add_argument("--channels", type=int, default=64)
     parser.add_argument("--layers", type=int, default=4, help="length of the chain")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
     flags = parser.parse_args()
     torch.set_num_threads(flags.threads)
