@@ -133,7 +133,7 @@ def main(argv: Sequence[str]) -> int:
 def report(changes: Sequence[Change]) -> str:
     """The changes as a table, and one line that counts them."""
     rows = [
-        [c.verdict, c.cell, c.metric, _number(c.before), _number(c.after), _percent(c), _p(c.p), c.note]
+        [c.verdict, c.cell, c.metric, _number(c.before), _number(c.after), _percent(c), _number(c.p, 1), c.note]
         for c in changes
     ]
     heads = ["", "cell", "metric", "A", "B", "change", "p", ""]
@@ -237,15 +237,11 @@ def _extract(commit: str, folder: Path) -> None:
         archive.extractall(folder, filter="data")
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
+def _number(value: float | None, digits: int = 6) -> str:
+    return "" if value is None else f"{value:.{digits}g}"
 
 
 def _percent(change: Change) -> str:
     if not change.before or change.after is None:
         return ""
     return f"{100 * (change.after / change.before - 1):+.2g}%"
-
-
-def _p(p: float | None) -> str:
-    return "" if p is None else f"{p:.1g}"
