@@ -15,6 +15,6 @@ CARD = Card(
         "both sides, so 2 bits. One scale and offset a layer; an offset of the input is a constant of each output "
         "channel (padding included) and is left to the bias"
     ),
-    formula="y = (g t(W') + o) * h t(x / r) + b, W' standardised, t(v) = round(clip(v, -1, 1)); g, o, h, r learned",
+    formula="y = g (t(W') + o) * h t(x / r) + b, W' standardised, t(v) = round(clip(v, -1, 1)); g, o, h, r learned",
     deploy={"Larq": "ternary: needs a second bit plane", "daBNN": "ternary: needs a second bit plane"},
 )

@@ -13,7 +13,7 @@ from bench.packed.spec import UniformInput
 
 
 class TernaryWeight(WeightQuantizer):
-    """scale * t + offset, t = round(clamp(W', -1, 1)) of the standardised weights: thresholds at +-1/2.
+    """scale * (t + offset), t = round(clamp(W', -1, 1)) of the standardised weights: thresholds at +-1/2.
 
     The scale starts where scale * t fits W best (least squares), the offset at 0. Packed: t, and a plane of ones.
     """
@@ -36,12 +36,12 @@ class TernaryWeight(WeightQuantizer):
 
     def forward(self, weight: Tensor) -> Tensor:
         t, scale = self.parts(weight)
-        return scale * t + self.offset
+        return scale * (t + self.offset)
 
     @torch.no_grad()
     def export(self, weight: Tensor) -> Levels:
         t, scale = self.parts(weight)
-        scales = torch.stack([scale.view(1), self.offset]).float().expand(2, len(weight))
+        scales = torch.stack([scale.view(1), scale.view(1) * self.offset]).float().expand(2, len(weight))
         return Levels(torch.stack([t, torch.ones_like(t)]).to(torch.int8), scales.contiguous())
 
 
