@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
         help="folder of records; may be repeated; default: results/reference and results/local, where they exist",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=PAGES, metavar="DIR", help="where pages go; default: reports/out")
-    parser.add_argument("--site", type=Path, metavar="DIR", help="write only the HTML pages, here, ready to be served")
+    parser.add_argument("--site", type=Path, metavar="DIR", help="write a small static site here: leaderboard, a page a method, a page a track")
     parser.add_argument("--report", default="html", metavar="LIST", help="html (default), latex, md, or all")
     flags = parser.parse_args(argv)
     stores = flags.store or [store for store in (REFERENCE_STORE, LOCAL_STORE) if store.is_dir()]
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
             raise UserError(f"--store {store}: no such folder. Give the folder that a run named as 'Records'.")
     if not reports_exist():
         raise UserError("reports/ is not there, so no page can be made. Get it back from the repository.")
-    formats = ["html"] if flags.site else pick("report format", flags.report, FORMATS)
+    formats = ["site"] if flags.site else pick("report format", flags.report, FORMATS)
 
     import reports
 
