@@ -76,6 +76,7 @@ def train(job: Job, fabric: Fabric, pictures: Pictures, validation: Validation, 
     missing teacher, a disk that refuses; Diverged.
     """
     plan, algorithm = job.plan, job.algorithm
+    commit, dirty = git_state(ROOT)  # now: the checkout may move on while this process runs what it has loaded
     if not job.resume and checkpoint.saved(job.folder):
         raise UserError(
             f"{job.folder} holds a training already. Continue it with --resume, or choose another folder with --out."
@@ -114,7 +115,8 @@ def train(job: Job, fabric: Fabric, pictures: Pictures, validation: Validation, 
         trainer.resume()
     complete = trainer.run()
     if complete and fabric.is_global_zero:
-        _write_result(job, trainer, pictures, validation, fabric, description)
+        made = {**description, "commit": commit, "dirty": dirty}
+        _write_result(job, trainer, pictures, validation, fabric, made)
     return complete
 
 
@@ -124,14 +126,13 @@ def _write_result(
     pictures: Pictures,
     validation: Validation,
     fabric: Fabric,
-    description: Mapping[str, Any],
+    made: Mapping[str, Any],
 ) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in trainer.stepper.raw.state_dict().items()}
     content = save(state)
-    commit, dirty = git_state(ROOT)
     record = {
         "schema": 1,
-        **description,
+        **made,
         "data": {"name": pictures.name, "pictures": len(pictures)},
         "preset": job.preset,
         "budget": job.plan.budget,
@@ -149,8 +150,6 @@ def _write_result(
         "threads": torch.get_num_threads(),
         "device": str(fabric.device.type),
         "processes": fabric.world_size,
-        "commit": commit,
-        "dirty": dirty,
         "packages": versions(),
     }
     checkpoint.write_atomic(job.folder / WEIGHTS, content)
