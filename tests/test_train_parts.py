@@ -162,6 +162,8 @@ def test_reference_weights_are_the_largest_budget_and_the_first_seed(method: Car
     assert weights.label_of(best) == "reference-6000x16x24"
     assert weights.reference_weights(method, "srresnet", 4) is None
     assert weights.reference_weights(method, "edsr", SCALE) is None
+    variant = replace(method, key="another_of_the_folder")
+    assert weights.reference_weights(variant, "srresnet", SCALE) is None
 
 
 def test_a_wrong_hash_and_a_missing_record_are_refused(method: Card, tmp_path: Path) -> None:

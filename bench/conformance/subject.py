@@ -34,8 +34,14 @@ class Subject:
 
     @cached_property
     def network(self) -> nn.Module:
-        """In evaluation mode, every parameter and statistic moved off its initial value. Treat as read-only."""
-        return perturb(self.fresh()).eval()
+        """In evaluation mode, every parameter and statistic moved off its initial value. Treat as read-only.
+
+        One batch goes through in training mode first: some quantizers take their ranges from it.
+        """
+        network = perturb(self.fresh())
+        with torch.no_grad():
+            network(self.image)
+        return network.eval()
 
     @cached_property
     def image(self) -> Tensor:

@@ -1,8 +1,8 @@
 """Which weights a network is measured with: the user's own, the project's reference weights, or none.
 
-Reference weights lie in the method's folder, ``weights/<backbone>.x<scale>.<label>.safetensors`` (10 bits a weight, see
-`bench.nn.compact`), beside a JSON record of the training that made them, which holds the file's hash. A label says what
-was spent, ``reference-<iterations>x<batch>x<patch>``, so that nobody takes the numbers for the papers'.
+Reference weights lie in the method's folder, ``weights/<key>.<backbone>.x<scale>.<label>.safetensors`` (10 bits a
+weight, see `bench.nn.compact`), beside a JSON record of the training that made them, which holds the file's hash. A
+label says what was spent, ``reference-<iterations>x<batch>x<patch>``, so that nobody takes the numbers for the papers'.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def reference_weights(card: Card, backbone: str, scale: int) -> Path | None:
     Raises UserError when the file is not the one its record describes.
     """
     folder = weights_folder(card)
-    found = [] if folder is None else folder.glob(f"{backbone}.x{scale}.reference-*.safetensors")
+    found = [] if folder is None else folder.glob(f"{card.key}.{backbone}.x{scale}.reference-*.safetensors")
     ranked = sorted((_rank(path), path) for path in found)
     if not ranked:
         return None
@@ -59,15 +59,15 @@ def reference_weights(card: Card, backbone: str, scale: int) -> Path | None:
 def _rank(path: Path) -> tuple[int, int]:
     match = _LABEL.fullmatch(label_of(path))
     if match is None:
-        expected = "<backbone>.x<scale>.reference-<iterations>x<batch>x<patch>[-s<seed>].safetensors"
+        expected = "<key>.<backbone>.x<scale>.reference-<iterations>x<batch>x<patch>[-s<seed>].safetensors"
         raise UserError(f"{path}: its name is not of the form {expected}. Rename or remove it.")
     iterations, batch, patch = (int(number) for number in match.groups()[:3])
     return iterations * batch * patch**2, -int(match[4] or 0)
 
 
 def label_of(path: Path) -> str:
-    """``reference-6000x16x24`` of ``srresnet.x4.reference-6000x16x24.safetensors``."""
-    return path.name.removesuffix(".safetensors").split(".", 2)[-1]
+    """``reference-6000x16x24`` of ``frb.srresnet.x4.reference-6000x16x24.safetensors``."""
+    return path.name.removesuffix(".safetensors").split(".", 3)[-1]
 
 
 def make_label(budget: str, seed: int) -> str:
@@ -146,6 +146,6 @@ def keep_as_reference(card: Card, weights: Path, record: Mapping[str, Any]) -> P
     if folder is None:
         raise UserError(f"{card.name} is a class in a loose file and has no folder for weights. Make it a package.")
     label = make_label(record["budget"], record["plan"]["seed"])
-    path = folder / f"{record['backbone']}.x{record['scale']}.{label}.safetensors"
+    path = folder / f"{card.key}.{record['backbone']}.x{record['scale']}.{label}.safetensors"
     write_reference(path, load_file(weights), {**record, "label": label, "stored": "10 bits a weight"})
     return path
