@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
     from bench.discover import discover
-    from bench.plan import load_preset, pick, pick_scales, plan
+    from bench.plan import load_preset, pick, pick_algorithms, pick_scales, plan
 
     registry = discover(rooms.algorithms, rooms.tracks)
     if flags.list:
@@ -125,7 +125,7 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
         backbones = pick("backbone", flags.backbone, list(registry.backbones)) if flags.backbone else None
         return _check(flags.check, registry, backbones)
     preset = load_preset(flags.preset)
-    registry, algorithms = _algorithms(flags.algos, registry)
+    registry, algorithms = pick_algorithms(flags.algos, registry)
     tracks = [registry.tracks[name] for name in pick("track", flags.track, list(registry.tracks))]
     backbones = pick("backbone", flags.backbone, list(registry.backbones), preset.backbones)
     scales = pick_scales(flags.scale, registry, preset.scales)
@@ -159,26 +159,12 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
     return show_results(summary, store, pages, formats, registry.cards)
 
 
-def _algorithms(text: str | None, registry: Registry) -> tuple[Registry, list[str]]:
-    """The registry with the user's own classes added, and the selected keys."""
-    from bench.plan import pick
-
-    names = [name for name in (part.strip() for part in (text or "").split(",")) if name]
-    keys = [] if names else pick("algorithm", None, list(registry.algorithms))
-    for name in names:
-        if ":" in name:
-            registry, key = registry.with_class(name)
-            keys.append(key)
-        else:
-            keys += pick("algorithm", name, list(registry.algorithms))
-    return registry, list(dict.fromkeys(keys))
-
-
 def _check(text: str, registry: Registry, backbones: list[str] | None) -> int:
     """Conformance checks on the named backbones, or on each algorithm's first."""
     from bench.discover import load_class
+    from bench.plan import pick_algorithms
 
     conformance = importlib.import_module("bench.conformance")
-    registry, keys = _algorithms(text, registry)
+    registry, keys = pick_algorithms(text, registry)
     subjects = [load_class(registry.algorithms[key].card.adapter) if ":" in text else key for key in keys]
     return 1 if sum(conformance.run_checks(subject, print, backbones) for subject in subjects) else 0

@@ -76,6 +76,19 @@ def pick(kind: str, text: str | None, known: Sequence[Any], default: Iterable[An
     return [by_name[name] for name in dict.fromkeys(names)]
 
 
+def pick_algorithms(text: str | None, registry: Registry) -> tuple[Registry, list[str]]:
+    """The registry with the user's own classes (``file.py:Class``) added, and the selected keys, each once."""
+    names = [name for name in (part.strip() for part in (text or "").split(",")) if name]
+    keys = [] if names else pick("algorithm", None, list(registry.algorithms))
+    for name in names:
+        if ":" in name:
+            registry, key = registry.with_class(name)
+            keys.append(key)
+        else:
+            keys += pick("algorithm", name, list(registry.algorithms))
+    return registry, list(dict.fromkeys(keys))
+
+
 def pick_scales(text: str | None, registry: Registry, default: Iterable[int]) -> list[int]:
     """Upscaling factors out of those that at least one backbone has; ``x2`` is read as ``2``."""
     known = sorted({scale for backbone in registry.backbones.values() for scale in backbone.scales})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bench.cli_settings import count
 from bench.discover import Registry, discover
 from bench.nouns import UserError
-from bench.plan import pick, pick_scales
+from bench.plan import pick, pick_algorithms, pick_scales
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -44,7 +44,7 @@ Exit code: 0 all trained, 2 a mistake or a diverged run, 130 interrupted.
 def main(argv: Sequence[str]) -> int:
     """Train every selected algorithm, one after another; the exit code. Raises UserError."""
     flags = _parser().parse_args(argv)
-    registry, keys = _algorithms(flags.algos, discover())
+    registry, keys = pick_algorithms(flags.algos, discover())
     (backbone,) = _one(pick("backbone", flags.backbone, list(registry.backbones)), "--backbone")
     (scale,) = _one(pick_scales(flags.scale, registry, [4]), "--scale")
     for name in ("data", "validate"):
@@ -186,18 +186,6 @@ class _Session:
         if self.fabric.is_global_zero:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
-
-
-def _algorithms(text: str, registry: Registry) -> tuple[Registry, list[str]]:
-    """The registry with classes from the user's own files added, and the selected keys."""
-    keys: list[str] = []
-    for name in filter(None, (part.strip() for part in text.split(","))):
-        if ":" in name:
-            registry, key = registry.with_class(name)
-            keys.append(key)
-        else:
-            keys += pick("algorithm", name, list(registry.algorithms))
-    return registry, list(dict.fromkeys(keys or pick("algorithm", None, list(registry.algorithms))))
 
 
 def _one(values: list, flag: str) -> list:
