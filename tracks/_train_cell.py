@@ -109,8 +109,11 @@ def measure(cell: Cell, context: Context, step: tuple[int, int], sweep: tuple[in
         "teacher": teacher,
         "data": {"name": pictures.name, "pictures": len(pictures)},
     }
+    flags = timing_flags(times["step_ms"])
+    if np.mean([run.psnr for run in reference]) < validation.bicubic():
+        flags.append("short_sweep")
     samples = {**times, "psnr_y": [run.psnr for run in runs]}
-    return Outcome(metrics, samples, timing_flags(times["step_ms"]), details, dataset_sha256=pictures.sha256)
+    return Outcome(metrics, samples, flags, details, dataset_sha256=pictures.sha256)
 
 
 def _times(setting: Setting, algo: str, repeats: int) -> dict[str, list[float]]:
