@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from bench.backbones import BACKBONES
 from bench.discover import discover
 from bench.nouns import Card
@@ -50,12 +48,12 @@ def _mark(verdict: dict[str, Any], notes: dict[str, int]) -> str:
 
 
 def deployment() -> str:
-    """Which methods Larq and daBNN can deploy, and why not, from the cards."""
+    """Which 1-bit methods Larq and daBNN can deploy, and why not, from the cards."""
     runtimes = sorted({name for card in _low_bit() for name in card.deploy})
     rows = [
         [f"`{card.key}`", *("yes" if card.deploy.get(name) == "" else card.deploy.get(name, "?") for name in runtimes)]
         for card in _low_bit()
-        if card.deploy
+        if card.deploy and card.bits_w == card.bits_a == 1
     ]
     return _table(rows, ["method", *runtimes]) + "\n"
 
@@ -82,8 +80,9 @@ def _low_bit() -> list[Card]:
 
 
 def _table(rows: list[list[Any]], headers: list[str]) -> str:
-    cells = [[str(value).replace("|", "\\|") for value in row] for row in rows]
-    return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
+    """A GitHub table without padding: the widest cell would stretch every line."""
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def main(argv: list[str]) -> int:
