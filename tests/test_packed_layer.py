@@ -135,7 +135,8 @@ def test_many_callers_and_a_forked_child_share_the_threads() -> None:
     child = os.fork()
     if child == 0:
         signal.alarm(60)  # a child that hangs ends itself
-        os._exit(0 if torch.equal(layer.accumulators(x), expected) else 3)
+        # NumPy compares: PyTorch's own threads do not survive a fork.
+        os._exit(0 if (layer.accumulators(x).numpy() == expected.numpy()).all() else 3)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
