@@ -14,6 +14,10 @@ from typing import Any
 from bench.backbones import BACKBONES
 from bench.discover import discover
 from bench.nouns import Card
+from bench.store import load
+from reports.console import markdown_text
+from reports.known import known
+from reports.tables import track_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -67,7 +71,16 @@ def methods() -> str:
     return _table(rows, ["key", "name", "bits W/A", "bases", "paper", "reading"]) + "\n"
 
 
-SECTIONS = {"packing": packing, "deployment": deployment, "methods": methods}
+def latency() -> str:
+    """The infer table of the committed records."""
+    text = markdown_text(track_table(load([PACKING.parent]).records, "infer", known()))
+    return (
+        re.sub(r"^(?!\||Machine ).*\n+", "", text, flags=re.MULTILINE).replace("\nMachine ", "\n\nMachine ").strip()
+        + "\n"
+    )
+
+
+SECTIONS = {"latency": latency, "packing": packing, "deployment": deployment, "methods": methods}
 
 
 def generated(text: str) -> str:

@@ -1,0 +1,52 @@
+"""What the repository vouches for: every committed record loads strictly, and the README's tables are current."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.backbones import BACKBONES
+from bench.discover import discover
+from bench.store import load
+from reports import readme
+
+REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+
+
+def test_reference_records_are_whole_and_clean() -> None:
+    loaded = load([REFERENCE])
+    assert loaded.records and not loaded.problems
+    dirty = [str(record.cell) for record in loaded.records if record.provenance.dirty or "dirty" in record.flags]
+    assert not dirty
+    assert {record.origin for record in loaded.records} == {"measured"}
+
+
+def test_latencies_stand_beside_a_passing_parity_check() -> None:
+    timed = [r for r in load([REFERENCE]).records if r.cell.track == "infer" and r.status == "ok"]
+    assert timed
+    for record in timed:
+        assert record.metrics["parity_max_abs"].value <= 1e-5, record.cell
+        assert record.details["parity"]["layer_error"] <= 1e-5, record.cell
+
+
+def test_readme_tables_are_current() -> None:
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.generated(text) == text, "run: python -m reports.readme"
+
+
+def test_every_pair_was_tried_and_none_failed() -> None:
+    pairs = json.loads(readme.PACKING.read_text(encoding="utf-8"))["pairs"]
+    low_bit = {key for key, card in discover().cards.items() if not card.full_precision}
+    assert pairs.keys() == low_bit
+    for key, row in pairs.items():
+        assert row.keys() == BACKBONES.keys(), key
+        assert {verdict["status"] for verdict in row.values()} <= {"packed", "unsupported", "undefined"}, key
+
+
+def test_a_stale_table_is_noticed() -> None:
+    text = "<!-- generated: deployment -->\nleft over\n<!-- end -->"
+    assert "left over" not in readme.generated(text) and "daBNN" in readme.generated(text)
+    with pytest.raises(KeyError):
+        readme.generated("<!-- generated: nothing -->\n<!-- end -->")
