@@ -99,3 +99,10 @@ def test_cells_name_size_threads_and_picture() -> None:
         "infer/bbcu.srresnet.x2.320x180-t2",
         "infer/bbcu.srresnet.x4.320x180-t2",
     ]
+
+
+def test_a_kernel_that_cannot_run_is_told_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BISRBENCH_KERNEL", "no_such_kernel")
+    (cell,) = TRACK.cells([discover().cards["bbcu"]], ["srresnet"], [2], SMALL)
+    with pytest.raises(UserError, match="expected one of .*portable"):
+        TRACK.inputs(cell, SMALL)

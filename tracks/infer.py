@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
-from bench.packed.kernels import KERNEL_VARIABLE, native
+from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,8 +53,8 @@ class Infer:
         return [Cell(self.name, c.key, backbone, s, case) for c, backbone, s in combinations(cards, backbones, scales)]
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
-        """Raises UserError when the native kernels are missing: before a run, not once a cell."""
-        native()
+        """Raises UserError, before a run and not once a cell, when there are no native kernels or not the forced one."""
+        selected_kernel()
         return {
             "threads": settings.threads,
             "repeats": settings.repeats,
