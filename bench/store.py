@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import itertools
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.files import write_atomic
 from bench.nouns import Cell, UserError
 from bench.record import Record, RecordError, from_text, relative_path, to_text
 
@@ -89,7 +89,7 @@ class Store:
             yield
 
     def write(self, record: Record) -> Path:
-        """Put a record in its place: temporary file in the same folder, fsync, rename, fsync of the folder.
+        """Put a record in its place (see `bench.files.write_atomic`).
 
         An unreadable file that lies there is first set aside as ``*.damaged``; a good record that would give way to
         one without numbers is kept as ``*.previous``.
@@ -101,19 +101,7 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._make_way(path, record)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-            try:
-                with open(handle, "w", encoding="utf-8") as file:
-                    file.write(to_text(record))
-                    file.flush()
-                    os.fchmod(handle, 0o644)
-                    os.fsync(handle)
-                os.replace(name, path)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(name)
-                raise
-            _sync_folder(path.parent)
+            write_atomic(path, to_text(record).encode())
         except OSError as error:
             raise UserError(
                 f"{path} cannot be written ({error.strerror or error}). Earlier records are safe; "
@@ -134,14 +122,6 @@ class Store:
 def _free_name(path: Path, suffix: str) -> Path:
     numbers = itertools.chain([""], (f"{number}." for number in itertools.count(2)))
     return next(name for n in numbers if not (name := path.with_name(f"{path.name}.{n}{suffix}")).exists())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def load(roots: Sequence[Path]) -> Loaded:

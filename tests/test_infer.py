@@ -104,5 +104,5 @@ def test_cells_name_size_threads_and_picture() -> None:
 def test_a_kernel_that_cannot_run_is_told_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BISRBENCH_KERNEL", "no_such_kernel")
     (cell,) = TRACK.cells([discover().cards["bbcu"]], ["srresnet"], [2], SMALL)
-    with pytest.raises(UserError, match="expected one of .*portable"):
+    with pytest.raises(UserError, match=r"expected one of .*portable"):
         TRACK.inputs(cell, SMALL)

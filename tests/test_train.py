@@ -160,7 +160,7 @@ def test_a_full_disk_keeps_what_was_saved(
         replace_file(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "replace", full)
+        patch.setattr(os, "replace", full)
         with pytest.raises(UserError, match="No space left"):
             run(tmp_path, data)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

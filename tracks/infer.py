@@ -53,7 +53,7 @@ class Infer:
         return [Cell(self.name, c.key, backbone, s, case) for c, backbone, s in combinations(cards, backbones, scales)]
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
-        """Raises UserError, before a run and not once a cell, when there are no native kernels or not the forced one."""
+        """Raises UserError, before a run and not once a cell, when the native kernels or the forced one are missing."""
         selected_kernel()
         return {
             "threads": settings.threads,

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, hash_tensors, load_weights
 from bench.nn.compact import compact, expand
-from bench.nn.training.checkpoint import write_atomic
+from bench.nn.training.checkpoint import write_whole
 from bench.nouns import Card, Cell, Settings, UserError
 
 OWN = "own"
@@ -133,8 +133,8 @@ def write_reference(path: Path, state: Mapping[str, Tensor], record: Mapping[str
         "file_sha256": hashlib.sha256(content).hexdigest(),
     }
     text = json.dumps({**record, **hashes}, indent=1, allow_nan=False)
-    write_atomic(path, content)
-    write_atomic(record_of(path), (text + "\n").encode())
+    write_whole(path, content)
+    write_whole(record_of(path), (text + "\n").encode())
 
 
 def keep_as_reference(card: Card, weights: Path, record: Mapping[str, Any]) -> Path:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from bench.files import write_atomic
 from bench.nouns import Unsupported, UserError
 from bench.packed.encoding import LayerGeometry
 from bench.packed.layer import PackedLayer
@@ -185,21 +183,8 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, flush it to the disk and move it into place."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fchmod(handle, 0o644)
-                os.fsync(handle)
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+        write_atomic(path, content)
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror or error}); free space or choose another folder"

@@ -7,10 +7,7 @@ fall back on whatever happens to the other.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from bench.files import write_atomic
 from bench.nouns import UserError
 
 FORMAT = "bisrbench-checkpoint"
@@ -56,28 +54,16 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
         {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()},
         {"format": FORMAT, "version": str(VERSION), "state": state},
     )
-    write_atomic(path, content)
+    write_whole(path, content)
     for old in saved(folder)[KEPT:]:
         old.unlink(missing_ok=True)
     return path
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Put a file in its place whole. Raises UserError when the disk refuses; what lay there before is untouched."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        try:
-            with open(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fchmod(handle, 0o644)
-                os.fsync(handle)
-            os.replace(name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        write_atomic(path, content)
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror or error}). Earlier files are untouched; free space or choose "

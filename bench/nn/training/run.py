@@ -152,9 +152,9 @@ def _write_result(
         "processes": fabric.world_size,
         "packages": versions(),
     }
-    checkpoint.write_atomic(job.folder / WEIGHTS, content)
+    checkpoint.write_whole(job.folder / WEIGHTS, content)
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-    checkpoint.write_atomic(job.folder / RECORD, text.encode())
+    checkpoint.write_whole(job.folder / RECORD, text.encode())
 
 
 def start_from(network: nn.Module, teacher: nn.Module) -> int:
