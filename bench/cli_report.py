@@ -25,7 +25,12 @@ def main(argv: Sequence[str]) -> int:
         help="folder of records; may be repeated; default: results/reference and results/local, where they exist",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=PAGES, metavar="DIR", help="where pages go; default: reports/out")
-    parser.add_argument("--site", type=Path, metavar="DIR", help="write a small static site here: leaderboard, a page a method, a page a track")
+    parser.add_argument(
+        "--site",
+        type=Path,
+        metavar="DIR",
+        help="write a small static site here: leaderboard, a page a method, a page a track",
+    )
     parser.add_argument("--report", default="html", metavar="LIST", help="html (default), latex, md, or all")
     flags = parser.parse_args(argv)
     stores = flags.store or [store for store in (REFERENCE_STORE, LOCAL_STORE) if store.is_dir()]

@@ -109,5 +109,3 @@ def gated(record: Record, layout: Layout) -> bool:
 def network(record: Record) -> tuple[str, str, int]:
     """(algorithm, backbone, scale) of a record."""
     return record.cell.algo, record.cell.backbone, record.cell.scale
-
-

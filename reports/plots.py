@@ -188,9 +188,7 @@ def _of(records: Sequence[Record], network: Network, track: str) -> list[Record]
     return [
         record
         for record in records
-        if record.status == "ok"
-        and record.cell.track == track
-        and (record.cell.backbone, record.cell.scale) in places
+        if record.status == "ok" and record.cell.track == track and (record.cell.backbone, record.cell.scale) in places
     ]
 
 
@@ -206,5 +204,3 @@ def _family(known: Known, algo: str) -> str:
 
 def _title(network: Network) -> str:
     return clean(f"{backbone_title(network[0])} \N{MULTIPLICATION SIGN}{network[1]}")
-
-

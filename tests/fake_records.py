@@ -209,9 +209,7 @@ def _infer(algo: str, backbone: str, scale: int, chance: random.Random) -> list[
     kernels = {} if card.full_precision else {f"body.{i}.conv{j}": "avx2" for i in range(16) for j in (1, 2)}
     flags = ["unstable"] if algo == "dorefa" else []
     raw = {"latency_ms": samples, "fp32_latency_ms": [full * (1 + abs(chance.gauss(0, 0.02))) for _ in range(20)]}
-    return [
-        record("infer", algo, backbone, scale, "320x180-t1", values, samples=raw, kernels=kernels, flags=flags)
-    ]
+    return [record("infer", algo, backbone, scale, "320x180-t1", values, samples=raw, kernels=kernels, flags=flags)]
 
 
 _MAKERS = {"accuracy": _accuracy, "robust": _robust, "comp": _comp, "infer": _infer}

@@ -16,6 +16,7 @@ from bench.nn.unit import Unit
 from bench.nouns import Card
 from bench.packed.spec import SignInput
 
+
 def card(**changes: object) -> Card:
     facts = {"key": "liar", "name": "Liar", "adapter": "tests:Liar", "bits_w": 1, "bits_a": 1, "provenance": "a test"}
     return Card(**(facts | changes))

@@ -39,8 +39,12 @@ print(json.dumps({f"{n}{s}": pixel_sha256(corrupt(photo(), n, s).image) for n in
 def test_all_nineteen_are_equal_in_two_processes_and_any_order() -> None:
     root = str(Path(__file__).parents[1])
     environment = dict(os.environ, NUMBA_DISABLE_JIT="1")
-    running = [subprocess.Popen([sys.executable, "-c", SCRIPT, root, order], env=environment, cwd=root,
-                                stdout=subprocess.PIPE, text=True) for order in ("forwards", "backwards")]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, root, order], env=environment, cwd=root, stdout=subprocess.PIPE, text=True
+        )
+        for order in ("forwards", "backwards")
+    ]
     first, second = (json.loads(process.communicate()[0]) for process in running)
     assert len(first) == 38 and first == second
     assert len(set(first.values())) == 38

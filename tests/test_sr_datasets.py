@@ -103,7 +103,8 @@ def test_a_line_more_than_the_manifest_is_recognised(tmp_path: Path) -> None:
 def test_manifest_is_complete_and_starts_with_the_full_picture() -> None:
     table = manifest.load()
     assert {key: len(names) for key, names in table.items()} == {
-        key: SETS[key].pictures for key in ("set5", "set14", "b100", "urban100")}
+        key: SETS[key].pictures for key in ("set5", "set14", "b100", "urban100")
+    }
     for names in table.values():
         for entries in names.values():
             assert entries[0].width * entries[0].height == max(e.width * e.height for e in entries)

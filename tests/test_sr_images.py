@@ -24,8 +24,9 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: bytes) -> bytes:
     """A PNG written by hand, for what the imaging library does not write."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"".join([b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), *extra,
-                     chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")])
+    return b"".join(
+        [b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    )
 
 
 def test_rgb_comes_back_as_written(tmp_path: Path) -> None:
@@ -88,8 +89,25 @@ def make_bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     return bad
 
 
-KINDS = ("truncated", "bad_jpeg", "text", "empty", "rgba", "grey_alpha", "grey16", "rgb16", "keyed", "cmyk", "bomb",
-         "large", "moving", "loop", "dir", "pipe", "missing")
+KINDS = (
+    "truncated",
+    "bad_jpeg",
+    "text",
+    "empty",
+    "rgba",
+    "grey_alpha",
+    "grey16",
+    "rgb16",
+    "keyed",
+    "cmyk",
+    "bomb",
+    "large",
+    "moving",
+    "loop",
+    "dir",
+    "pipe",
+    "missing",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -50,8 +50,9 @@ def test_agrees_with_scikit_image() -> None:
     sr, hr = photo_pair()
     a, b = (SR_Y_V1.crop_border(SR_Y_V1.luma(p), 4) for p in (sr, hr))
     assert psnr(a, b) == pytest.approx(peak_signal_noise_ratio(b, a, data_range=255), abs=1e-9)
-    _, full = structural_similarity(a, b, data_range=255, gaussian_weights=True, sigma=1.5,
-                                    use_sample_covariance=False, full=True)
+    _, full = structural_similarity(
+        a, b, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+    )
     assert ssim(a, b) == pytest.approx(full[5:-5, 5:-5].mean(), abs=1e-7)
 
 

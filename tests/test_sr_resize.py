@@ -40,8 +40,9 @@ def test_modern_differs_from_legacy_as_reported() -> None:
     assert np.mean(np.abs(legacy - modern)[4:-4, 4:-4] > 1) < 1e-3
 
 
-@given(length=st.integers(1, 40), up=st.integers(1, 5), down=st.integers(1, 5),
-       rule=st.sampled_from(["legacy", "modern"]))
+@given(
+    length=st.integers(1, 40), up=st.integers(1, 5), down=st.integers(1, 5), rule=st.sampled_from(["legacy", "modern"])
+)
 def test_weights_sum_to_one_and_stay_inside(length: int, up: int, down: int, rule: str) -> None:
     weight, index = contributions(length, Fraction(up, down), rule)
     assert weight.shape == index.shape and weight.shape[0] == -(-length * up // down)
@@ -73,13 +74,16 @@ def test_types_are_kept_and_only_uint8_is_clipped() -> None:
     assert resize(step.astype(np.uint8), 2).max() == 255
 
 
-@pytest.mark.parametrize(("image", "scale", "rule"), [
-    (np.zeros((4, 4)), 2, "legacy"),
-    (np.zeros((4, 4), np.int32), 2, "modern"),
-    (np.zeros((4, 4), np.uint8), 0, "modern"),
-    (np.zeros((4, 4), np.uint8), 2, "cubic"),
-    (np.zeros((0, 4), np.uint8), 2, "modern"),
-])
+@pytest.mark.parametrize(
+    ("image", "scale", "rule"),
+    [
+        (np.zeros((4, 4)), 2, "legacy"),
+        (np.zeros((4, 4), np.int32), 2, "modern"),
+        (np.zeros((4, 4), np.uint8), 0, "modern"),
+        (np.zeros((4, 4), np.uint8), 2, "cubic"),
+        (np.zeros((0, 4), np.uint8), 2, "modern"),
+    ],
+)
 def test_unsuited_arguments_are_refused(image: np.ndarray, scale: int, rule: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         resize(image, scale, rule)

@@ -117,8 +117,10 @@ def check_reach(network: nn.Module, scale: int, reach: int, device: torch.device
 
 def not_tileable(why: str) -> UserError:
     """The error for a picture above the memory limit and a network that needs all of it."""
-    return UserError(f"the picture exceeds the memory limit, and this network cannot be tiled exactly: {why}. Raise "
-                     "the limit: the track's option memory_mb.")
+    return UserError(
+        f"the picture exceeds the memory limit, and this network cannot be tiled exactly: {why}. Raise "
+        "the limit: the track's option memory_mb."
+    )
 
 
 def tiles(height: int, width: int, reach: int, max_pixels: int) -> Iterator[Tile]:
@@ -129,9 +131,11 @@ def tiles(height: int, width: int, reach: int, max_pixels: int) -> Iterator[Tile
     core = int(max_pixels**0.5) - 2 * reach
     if core < _MIN_CORE:
         needed = (_MIN_CORE + 2 * reach) ** 2
-        raise UserError(f"the memory limit allows {max_pixels} low-resolution pixels at a time, but a tile of this "
-                        f"network takes at least {needed}. Raise the limit: the track's option "
-                        "memory_mb.")
+        raise UserError(
+            f"the memory limit allows {max_pixels} low-resolution pixels at a time, but a tile of this "
+            f"network takes at least {needed}. Raise the limit: the track's option "
+            "memory_mb."
+        )
     for top in range(0, height, core):
         for left in range(0, width, core):
             bottom, right = min(top + core, height), min(left + core, width)

@@ -159,6 +159,7 @@ class Accuracy:
                 write_png(context.out / self.name / cell.name / f"{pair.name}.png", sr)
         return samples, remarks, differences
 
+
 def _kernels(upscale: Upscaler) -> dict[str, str]:
     from bench.packed.pack import packed_units
 

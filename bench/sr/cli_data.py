@@ -21,8 +21,10 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     root = options.data_root or os.environ.get(DATA_VARIABLE)
     if not root:
-        raise UserError(f"no data root: give --data-root FOLDER or set {DATA_VARIABLE}. It is the folder that holds "
-                        "Set5/, Set14/ and so on.")
+        raise UserError(
+            f"no data root: give --data-root FOLDER or set {DATA_VARIABLE}. It is the folder that holds "
+            "Set5/, Set14/ and so on."
+        )
     return options.run(Path(root), options)
 
 
@@ -75,9 +77,11 @@ def fetch(root: Path, options: argparse.Namespace) -> int:
         raise UserError(f"data fetch: got {len(options.sets)} sets, expected one: {', '.join(SETS)}.")
     info = resolve(options.sets[0])
     if info.fetchable and not (options.url and options.sha256):
-        raise UserError(f"{info.name} ({info.source}): no download address with a verified hash is known here. "
-                        f"{info.how_to_get} With an archive's address and hash: data fetch {info.key} --url URL "
-                        "--sha256 HASH.")
+        raise UserError(
+            f"{info.name} ({info.source}): no download address with a verified hash is known here. "
+            f"{info.how_to_get} With an archive's address and hash: data fetch {info.key} --url URL "
+            "--sha256 HASH."
+        )
     root.mkdir(parents=True, exist_ok=True)
     folder = fetch_set(info, options.url or "", options.sha256 or "", root)
     _say(f"{info.name} is in {folder}")
@@ -111,8 +115,14 @@ def _check_set(root: Path, info: SetInfo) -> tuple[list[object], list[str]]:
     count = len(pictures[2])
     complete = len(hashes) == count
     lr = f"{exact} of {read} bit-exact" if given else "made on the fly"
-    row = [info.name, count, f"{verified} of {count} ok", " ".join(f"x{s}" for s in given) or "none", lr,
-           combined_sha256(hashes)[:12] if complete else "-"]
+    row = [
+        info.name,
+        count,
+        f"{verified} of {count} ok",
+        " ".join(f"x{s}" for s in given) or "none",
+        lr,
+        combined_sha256(hashes)[:12] if complete else "-",
+    ]
     return row, list(problems)
 
 

@@ -52,8 +52,10 @@ def select(names: Sequence[str] | str = "standard") -> tuple[str, ...]:
         names = groups.get(names) or [name.strip() for name in names.split(",")]
     unknown = [name for name in names if name not in STANDARD + EXTRA]
     if unknown or not names:
-        raise UserError(f"unknown corruption {', '.join(unknown) or '(none given)'}. Known: {', '.join(STANDARD)}; "
-                        f"further: {', '.join(EXTRA)}; or 'standard' or 'all'.")
+        raise UserError(
+            f"unknown corruption {', '.join(unknown) or '(none given)'}. Known: {', '.join(STANDARD)}; "
+            f"further: {', '.join(EXTRA)}; or 'standard' or 'all'."
+        )
     return tuple(dict.fromkeys(names))
 
 
@@ -101,6 +103,8 @@ def _package():
     try:
         from imagecorruptions import corrupt as package_corrupt
     except ImportError as error:
-        raise UserError(f"the package imagecorruptions-imaug cannot be imported ({error}). Install it: "
-                        "pip install imagecorruptions-imaug.") from error
+        raise UserError(
+            f"the package imagecorruptions-imaug cannot be imported ({error}). Install it: "
+            "pip install imagecorruptions-imaug."
+        ) from error
     return package_corrupt

@@ -80,8 +80,10 @@ class DataSet:
         else:
             verdict = manifest.check(self.info.key, item.name, full, self.scale)
         if verdict.status == "wrong":
-            raise UserError(f"{item.hr} is not the published {self.info.name} picture: {verdict.reason}. "
-                            "Replace it; `data check` lists every picture.")
+            raise UserError(
+                f"{item.hr} is not the published {self.info.name} picture: {verdict.reason}. "
+                "Replace it; `data check` lists every picture."
+            )
         if (other := self._seen.setdefault(verdict.name, index)) != index:
             raise UserError(f"{item.hr} and {self.items[other].hr.name} hold the same picture. Keep one.")
         hr = mod_crop(full, self.scale)
@@ -108,13 +110,17 @@ def open_set(name: str, scale: int, root: Path | None = None, protocol: Protocol
     if info.key == "sample":
         return DataSet(info, scale, _sample_items(), protocol)
     if root is None:
-        raise UserError(f"{info.name} needs a data root: give --data-root or set {DATA_VARIABLE}. {info.how_to_get} "
-                        "Without data, the set 'sample' can be used.")
+        raise UserError(
+            f"{info.name} needs a data root: give --data-root or set {DATA_VARIABLE}. {info.how_to_get} "
+            "Without data, the set 'sample' can be used."
+        )
     folder = find_set(root, info)
     items = list_items(folder, scale)
     if len(items) != info.pictures:
-        raise UserError(f"{folder}: {len(items)} pictures, expected the {info.pictures} of {info.name}, so a mean "
-                        f"would not compare with anybody's.{_name_gaps(info, items)}")
+        raise UserError(
+            f"{folder}: {len(items)} pictures, expected the {info.pictures} of {info.name}, so a mean "
+            f"would not compare with anybody's.{_name_gaps(info, items)}"
+        )
     return DataSet(info, scale, items, protocol)
 
 
@@ -132,14 +138,18 @@ def combined_sha256(hashes: Iterable[str]) -> str:
 
 def _check_lr(lr: NDArray[np.uint8], made: NDArray[np.uint8], item: Item, scale: int) -> NDArray[np.uint8]:
     if lr.shape != made.shape:
-        raise UserError(f"{item.lr}: {lr.shape[1]}x{lr.shape[0]} pixels, expected {made.shape[1]}x{made.shape[0]} "
-                        f"(a {scale}th of {item.hr.name}). It belongs to another picture or another crop; replace it, "
-                        "or remove the low-resolution folder and it is made.")
+        raise UserError(
+            f"{item.lr}: {lr.shape[1]}x{lr.shape[0]} pixels, expected {made.shape[1]}x{made.shape[0]} "
+            f"(a {scale}th of {item.hr.name}). It belongs to another picture or another crop; replace it, "
+            "or remove the low-resolution folder and it is made."
+        )
     difference = float(np.mean(np.abs(lr.astype(np.int16) - made)))
     if difference > LR_TOLERANCE:
-        raise UserError(f"{item.lr} does not belong to {item.hr.name} or was not made by MATLAB's bicubic rule: it "
-                        f"differs by {difference:.2f} grey levels on average, at most {LR_TOLERANCE} are expected. "
-                        "Replace it, or remove the low-resolution folder and it is made.")
+        raise UserError(
+            f"{item.lr} does not belong to {item.hr.name} or was not made by MATLAB's bicubic rule: it "
+            f"differs by {difference:.2f} grey levels on average, at most {LR_TOLERANCE} are expected. "
+            "Replace it, or remove the low-resolution folder and it is made."
+        )
     return lr
 
 
@@ -158,8 +168,11 @@ def _name_gaps(info: SetInfo, items: list[Item]) -> str:
     missing, extra = sorted(known.keys() - names), sorted(names - known.keys())
     if len(missing) == len(known):  # another naming scheme: every name would be listed
         return ""
-    return "".join(f" {label}: {', '.join(some[:8])}{' ...' if len(some) > 8 else ''}."
-                   for label, some in (("Missing", missing), ("Not part of it", extra)) if some)
+    return "".join(
+        f" {label}: {', '.join(some[:8])}{' ...' if len(some) > 8 else ''}."
+        for label, some in (("Missing", missing), ("Not part of it", extra))
+        if some
+    )
 
 
 def _sample_items() -> list[Item]:
@@ -169,8 +182,10 @@ def _sample_items() -> list[Item]:
     files = [folder / name for name in SAMPLE_FILES]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
-        raise UserError(f"scikit-image {skimage.__version__} does not ship {', '.join(missing)}, of which the set "
-                        "'sample' is made. Install scikit-image 0.26, or give a data root.")
+        raise UserError(
+            f"scikit-image {skimage.__version__} does not ship {', '.join(missing)}, of which the set "
+            "'sample' is made. Install scikit-image 0.26, or give a data root."
+        )
     return [Item(file.stem, file, None) for file in files]
 
 

@@ -152,8 +152,10 @@ def _create(name: str, device: str) -> torch.nn.Module:
         with contextlib.redirect_stdout(io.StringIO()):
             return pyiqa.create_metric(name, device=device)
     except Exception as error:
-        raise UserError(f"the metric {name!r} cannot be built: {error}. Its weights files may be damaged; replace "
-                        "them or leave the metric out.") from error
+        raise UserError(
+            f"the metric {name!r} cannot be built: {error}. Its weights files may be damaged; replace "
+            "them or leave the metric out."
+        ) from error
 
 
 def _to_tensor(image: NDArray[np.uint8], device: str) -> torch.Tensor:
@@ -164,5 +166,7 @@ def _to_tensor(image: NDArray[np.uint8], device: str) -> torch.Tensor:
 
 
 def _cannot_score(name: str, hr: NDArray[np.uint8], why: str) -> UserError:
-    return UserError(f"the metric {name!r} has no value for a picture of {hr.shape[1]}x{hr.shape[0]} pixels ({why}). "
-                     "Small or flat pictures are the usual cause; leave the metric out.")
+    return UserError(
+        f"the metric {name!r} has no value for a picture of {hr.shape[1]}x{hr.shape[0]} pixels ({why}). "
+        "Small or flat pictures are the usual cause; leave the metric out."
+    )

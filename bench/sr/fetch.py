@@ -59,20 +59,25 @@ def download(url: str, sha256: str, folder: Path) -> Path:
     if urlparse(url).scheme not in ("http", "https"):
         raise UserError(f"address {url!r}: expected one that begins with https:// or http://.")
     if len(sha256) != 64 or set(sha256.lower()) - set("0123456789abcdef"):
-        raise UserError(f"hash {sha256!r}: expected the 64 hexadecimal digits of a SHA-256, as `sha256sum` prints them "
-                        "for a copy that you trust.")
+        raise UserError(
+            f"hash {sha256!r}: expected the 64 hexadecimal digits of a SHA-256, as `sha256sum` prints them "
+            "for a copy that you trust."
+        )
     name = f"{sha256[:16].lower()}-{PurePosixPath(urlparse(url).path).name or 'archive'}"
     part = folder / f"{name}.part"
     pooch.get_logger().setLevel(logging.WARNING)
     try:
         file = pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=folder, downloader=_resuming(part))
     except ValueError as error:
-        raise UserError(f"{url} is not the expected file: its SHA-256 differs from {sha256}. Nothing was kept; check "
-                        "the address and the hash.") from error
+        raise UserError(
+            f"{url} is not the expected file: its SHA-256 differs from {sha256}. Nothing was kept; check "
+            "the address and the hash."
+        ) from error
     except (requests.exceptions.RequestException, OSError) as error:
         kept = part.stat().st_size if part.is_file() else 0
-        raise UserError(f"{url} could not be downloaded ({error}). {kept} bytes are kept; the same command continues "
-                        "from there.") from error
+        raise UserError(
+            f"{url} could not be downloaded ({error}). {kept} bytes are kept; the same command continues from there."
+        ) from error
     return Path(file)
 
 
@@ -125,14 +130,20 @@ def _write(archive: Path, members: list[_Member], folder: Path) -> None:
         posix, windows = PurePosixPath(member.name), PureWindowsPath(member.name)
         climbs = posix.is_absolute() or windows.drive or windows.root or ".." in (*posix.parts, *windows.parts)
         if climbs or "\0" in member.name:
-            raise UserError(f"{archive}: its member {member.name!r} leads out of the folder. The archive is refused "
-                            "and nothing was unpacked.")
+            raise UserError(
+                f"{archive}: its member {member.name!r} leads out of the folder. The archive is refused "
+                "and nothing was unpacked."
+            )
         if member.kind not in ("file", "folder"):
-            raise UserError(f"{archive}: its member {member.name!r} is {member.kind}. The archive is refused and "
-                            "nothing was unpacked.")
+            raise UserError(
+                f"{archive}: its member {member.name!r} is {member.kind}. The archive is refused and "
+                "nothing was unpacked."
+            )
     if len(members) > MAX_MEMBERS or sum(member.size for member in members) > MAX_UNPACKED:
-        raise UserError(f"{archive} would unpack to {len(members)} files or more bytes than the limit of "
-                        f"{MAX_UNPACKED}. It is refused.")
+        raise UserError(
+            f"{archive} would unpack to {len(members)} files or more bytes than the limit of "
+            f"{MAX_UNPACKED}. It is refused."
+        )
     for member in members:
         path = folder / member.name
         if member.kind == "folder":
@@ -176,12 +187,20 @@ def _resuming(part: Path) -> Callable[[str, str, object], None]:
             if answer.status_code != 416:  # 416: nothing is left to send, the part is complete
                 answer.raise_for_status()
                 goes_on = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(
-                    f"bytes {start}-")
+                    f"bytes {start}-"
+                )
                 total = int(answer.headers.get("Content-Length", 0)) + (start if goes_on else 0)
-                with part.open("ab" if goes_on else "wb") as file, tqdm(
-                    total=total or None, initial=start if goes_on else 0, unit="B", unit_scale=True, desc=part.stem,
-                    disable=None,
-                ) as bar:
+                with (
+                    part.open("ab" if goes_on else "wb") as file,
+                    tqdm(
+                        total=total or None,
+                        initial=start if goes_on else 0,
+                        unit="B",
+                        unit_scale=True,
+                        desc=part.stem,
+                        disable=None,
+                    ) as bar,
+                ):
                     for data in answer.iter_content(_CHUNK):
                         file.write(data)
                         bar.update(len(data))

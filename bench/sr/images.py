@@ -71,8 +71,10 @@ def _opened(path: Path, use: Callable[[Image.Image], T]) -> T:
     except Image.DecompressionBombError as error:
         raise _too_large(path, "far too many pixels") from error
     except Image.UnidentifiedImageError as error:
-        raise UserError(f"{path}: not a picture in a known format. Expected PNG, BMP, JPEG, TIFF, WebP or PPM; "
-                        "remove the file from the folder or replace it.") from error
+        raise UserError(
+            f"{path}: not a picture in a known format. Expected PNG, BMP, JPEG, TIFF, WebP or PPM; "
+            "remove the file from the folder or replace it."
+        ) from error
     except Exception as error:  # decoders raise whatever they trip over: OSError, SyntaxError, struct.error, ...
         raise UserError(f"{path}: the picture is damaged or cut short ({error}). Fetch or copy it again.") from error
 
@@ -82,8 +84,9 @@ def _check_is_file(path: Path) -> None:
         status = path.stat()
     except OSError as error:
         if path.is_symlink():
-            raise UserError(f"{path}: a symbolic link that leads nowhere or back to itself. "
-                            "Remove or repair the link.") from error
+            raise UserError(
+                f"{path}: a symbolic link that leads nowhere or back to itself. Remove or repair the link."
+            ) from error
         raise UserError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
     if not os.path.isfile(path):
         kind = "a folder" if os.path.isdir(path) else "not a regular file"
@@ -96,11 +99,15 @@ def _check_content(path: Path, image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(path, f"{image.width}x{image.height} pixels")
     if image.mode in _DEEP or _png_bit_depth(path, image) > 8:
-        raise UserError(f"{path}: more than 8 bits a channel. The protocol scores 8-bit pictures, and there is more "
-                        "than one way to reduce them: convert the file to 8 bits yourself.")
+        raise UserError(
+            f"{path}: more than 8 bits a channel. The protocol scores 8-bit pictures, and there is more "
+            "than one way to reduce them: convert the file to 8 bits yourself."
+        )
     if image.mode in _ALPHA or "transparency" in image.info:
-        raise UserError(f"{path}: the picture has transparency, and scores would depend on what is put behind it. "
-                        "Flatten it to RGB yourself.")
+        raise UserError(
+            f"{path}: the picture has transparency, and scores would depend on what is put behind it. "
+            "Flatten it to RGB yourself."
+        )
     if image.mode not in _REPLICATED | _DIRECT:
         raise UserError(f"{path}: colour mode {image.mode}, expected 8-bit RGB, grey or palette. Convert it to RGB.")
     if getattr(image, "n_frames", 1) > 1:
@@ -116,6 +123,7 @@ def _png_bit_depth(path: Path, image: Image.Image) -> int:
 
 
 def _too_large(path: Path, size: str) -> UserError:
-    return UserError(f"{path}: {size}; the limit is {MAX_PIXELS:,}. This is no benchmark picture; it "
-                     "may be a decompression bomb. Remove it.")
-
+    return UserError(
+        f"{path}: {size}; the limit is {MAX_PIXELS:,}. This is no benchmark picture; it "
+        "may be a decompression bomb. Remove it."
+    )

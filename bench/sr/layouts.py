@@ -56,8 +56,10 @@ def find_set(root: Path, info: SetInfo) -> Path:
     found = candidates(root, info)
     if not found:
         there = ", ".join(path.name for path in _folders(root)[:12]) or "no folders"
-        raise UserError(f"{root} has no {info.name}: found {there}, expected a folder named "
-                        f"{' or '.join((info.name, *info.aliases))}. {info.how_to_get}")
+        raise UserError(
+            f"{root} has no {info.name}: found {there}, expected a folder named "
+            f"{' or '.join((info.name, *info.aliases))}. {info.how_to_get}"
+        )
     if len(found) > 1:
         raise UserError(f"{info.name} is there more than once: {', '.join(map(str, found))}. Keep one.")
     return found[0]
@@ -73,32 +75,48 @@ def list_items(folder: Path, scale: int) -> list[Item]:
     srf = {int(m[1]): path for name, path in children.items() if (m := _SRF_FOLDER.fullmatch(name))}
     hr_folders = [children[name] for name in HR_FOLDERS if name in children]
     loose = _pictures(folder)
-    layouts = [name for name, there in (("image_SRF_*", srf), ("/".join(p.name for p in hr_folders), hr_folders),
-                                        ("pictures directly inside", loose)) if there]
+    layouts = [
+        name
+        for name, there in (
+            ("image_SRF_*", srf),
+            ("/".join(p.name for p in hr_folders), hr_folders),
+            ("pictures directly inside", loose),
+        )
+        if there
+    ]
     if len(layouts) > 1:
-        raise UserError(f"{folder}: mixed content ({' and '.join(layouts)}), so it is not clear which pictures count. "
-                        "Keep one layout.")
+        raise UserError(
+            f"{folder}: mixed content ({' and '.join(layouts)}), so it is not clear which pictures count. "
+            "Keep one layout."
+        )
     if srf:
         return _self_ex_sr(srf, scale)
     hr_folder = hr_folders[0] if hr_folders else folder
     originals = _by_stem(hr_folder)
     if not originals:
-        raise UserError(f"{hr_folder}: no pictures. Expected {folder.name}/HR/*.png, {folder.name}/image_SRF_*/ or "
-                        f"{folder.name}/*.png.")
+        raise UserError(
+            f"{hr_folder}: no pictures. Expected {folder.name}/HR/*.png, {folder.name}/image_SRF_*/ or "
+            f"{folder.name}/*.png."
+        )
     _refuse_lr_among(originals, hr_folder)
     reduced = _lr_files(folder, children, scale)
     missing = sorted(originals.keys() - reduced.keys()) if reduced else []
     if missing:
-        raise UserError(f"{next(iter(reduced.values())).parent}: no low-resolution file for {', '.join(missing[:5])} "
-                        f"({len(missing)} missing). Complete the folder, or remove it and it is made.")
+        raise UserError(
+            f"{next(iter(reduced.values())).parent}: no low-resolution file for {', '.join(missing[:5])} "
+            f"({len(missing)} missing). Complete the folder, or remove it and it is made."
+        )
     return [Item(name, path, reduced.get(name)) for name, path in sorted(originals.items())]
 
 
 def scales_with_lr(folder: Path) -> list[int]:
     """Scales for which the folder brings its own low-resolution files."""
     children = {path.name.lower(): path for path in _folders(folder)}
-    return [scale for scale in range(2, 9)
-            if f"image_srf_{scale}" in children or _lr_folder(folder, children, scale) is not None]
+    return [
+        scale
+        for scale in range(2, 9)
+        if f"image_srf_{scale}" in children or _lr_folder(folder, children, scale) is not None
+    ]
 
 
 def _self_ex_sr(srf: dict[int, Path], scale: int) -> list[Item]:
@@ -146,8 +164,10 @@ def _refuse_lr_among(originals: dict[str, Path], folder: Path) -> None:
     for stem in originals:
         m = _LR_STEM.fullmatch(stem)
         if (m and m["name"] in originals) or _SRF_FILE.fullmatch(stem):
-            raise UserError(f"{folder}: {originals[stem].name} looks like a low-resolution copy beside the originals. "
-                            f"Put originals into HR/ and copies into LR_bicubic/X2/ and so on.")
+            raise UserError(
+                f"{folder}: {originals[stem].name} looks like a low-resolution copy beside the originals. "
+                f"Put originals into HR/ and copies into LR_bicubic/X2/ and so on."
+            )
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
@@ -160,8 +180,11 @@ def _by_stem(folder: Path) -> dict[str, Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder)
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()]
+    return [
+        path
+        for path in _entries(folder)
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+    ]
 
 
 def _folders(folder: Path) -> list[Path]:

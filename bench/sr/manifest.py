@@ -71,15 +71,20 @@ def check(key: str, name: str, hr: NDArray[np.uint8], scale: int) -> Verdict:
         if claimed is not None and claimed[0].name != entry.name:
             return Verdict("wrong", name, f"holds the pixels of {entry.name!r}")
         if _cropped(width, height, scale) != _cropped(full.width, full.height, scale):
-            return Verdict("wrong", entry.name, f"a copy of {width}x{height} instead of {full.width}x{full.height}, "
-                                                f"which scores differently at x{scale}")
+            return Verdict(
+                "wrong",
+                entry.name,
+                f"a copy of {width}x{height} instead of {full.width}x{full.height}, "
+                f"which scores differently at x{scale}",
+            )
         return Verdict("ok", entry.name)
     if claimed is None:
         return Verdict("wrong", name, "matches no picture of the set, neither by name nor by its pixels")
     full = claimed[0]
     if _cropped(width, height, scale) != _cropped(full.width, full.height, scale):
-        return Verdict("wrong", full.name, f"cropped or resized: got {width}x{height}, expected "
-                                           f"{full.width}x{full.height}")
+        return Verdict(
+            "wrong", full.name, f"cropped or resized: got {width}x{height}, expected {full.width}x{full.height}"
+        )
     if (width, height) not in {(e.width, e.height) for e in claimed} and (width < full.width or height < full.height):
         return Verdict("unverified", full.name, f"a cropped copy ({width}x{height}) whose hash is not known")
     return Verdict("wrong", full.name, "other pixels than the published picture: re-encoded, or another picture")
