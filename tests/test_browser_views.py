@@ -179,7 +179,7 @@ def test_phone_width(visit: Callable[..., Any]) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert not head(page, "accuracy", "Backbone").count()
     page.get_by_role("button", name="FRB").first.click()
-    assert page.get_by_role("dialog").bounding_box()["width"] <= 390
+    assert round(page.get_by_role("dialog").bounding_box()["width"], 2) <= 390
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Leaderboard").click()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
