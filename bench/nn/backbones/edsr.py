@@ -6,6 +6,8 @@ Baseline: 64 channels, 16 blocks, 1,369,859 / 1,554,499 / 1,517,571 parameters a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn
 
 from bench.nn.algorithm import Algorithm
@@ -17,12 +19,14 @@ RANGE = 255.0
 
 
 def build(algorithm: Algorithm, scale: int, channels: int = 64, blocks: int = 16, res_scale: float = 1.0) -> Network:
+    return residual_network(algorithm, scale, channels, (algorithm.block(channels, res_scale) for _ in range(blocks)))
+
+
+def residual_network(algorithm: Algorithm, scale: int, channels: int, trunk: Iterable[nn.Module]) -> Network:
+    """What EDSR and RCAN share: ends, long skip, image range; ``trunk`` is built between the head and what follows."""
     return Network(
         head=algorithm.layer("head", 3, channels, 3),
-        body=LongSkip(
-            *(algorithm.block(channels, res_scale) for _ in range(blocks)),
-            algorithm.layer("after_body", channels, channels, 3),
-        ),
+        body=LongSkip(*trunk, algorithm.layer("after_body", channels, channels, 3)),
         upsampler=upsampler(algorithm, scale, channels),
         tail=algorithm.layer("tail", channels, 3, 3),
         scale=scale,

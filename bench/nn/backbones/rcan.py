@@ -10,7 +10,7 @@ import inspect
 from torch import Tensor, nn
 
 from bench.nn.algorithm import Algorithm, Tag, tag
-from bench.nn.backbones.edsr import MEAN, RANGE, LongSkip, upsampler
+from bench.nn.backbones.edsr import residual_network
 from bench.nn.network import Network
 from bench.nouns import Unsupported
 
@@ -20,18 +20,8 @@ def build(algorithm: Algorithm, scale: int, channels: int = 64, groups: int = 10
         raise Unsupported(
             f"{algorithm.card.name} redesigns the residual block and does not say where RCAN's channel attention goes"
         )
-    return Network(
-        head=algorithm.layer("head", 3, channels, 3),
-        body=LongSkip(
-            *(ResidualGroup(algorithm, channels, blocks) for _ in range(groups)),
-            algorithm.layer("after_body", channels, channels, 3),
-        ),
-        upsampler=upsampler(algorithm, scale, channels),
-        tail=algorithm.layer("tail", channels, 3, 3),
-        scale=scale,
-        image_range=max(RANGE, algorithm.image_range(channels)),
-        mean=MEAN,
-    )
+    trunk = (ResidualGroup(algorithm, channels, blocks) for _ in range(groups))
+    return residual_network(algorithm, scale, channels, trunk)
 
 
 class ResidualGroup(nn.Sequential):
