@@ -164,3 +164,10 @@ def test_records_of_two_machines_are_not_mixed() -> None:
     part = row([infer("m", 2.0, 5.0), infer("m", 4.0, 7.0, scale=4, machine=other)], "m").parts["infer"]
     assert part.value is None
     assert "several machines (imaginary-2c-000000, other-8c-111111)" in part.reason
+
+
+def test_a_sweep_too_short_to_learn_anything_is_not_scored() -> None:
+    values = {"train_speedup": 0.5, "hyper_sd_db": 0.002, "fp32_hyper_sd_db": 0.03}
+    short = record("train", "m", "srresnet", 2, "sweep", values, flags=["short_sweep"])
+    part = row([short, record("train", "n", "srresnet", 2, "sweep", values)], "m").parts["train"]
+    assert part.value is None and "short_sweep" in part.reason

@@ -144,8 +144,11 @@ def test_a_folder_in_use_and_other_settings_are_refused(data: Path, tmp_path: Pa
         run(tmp_path, data)
     with pytest.raises(UserError, match="plan is"):
         run(tmp_path, data, plan=replace(PLAN, batch=1), resume=True)
-    with pytest.raises(UserError, match="no checkpoint"):
-        run(tmp_path / "empty", data, resume=True)
+
+
+def test_resuming_a_run_that_never_began_starts_it(data: Path, undisturbed: bytes, tmp_path: Path) -> None:
+    assert run(tmp_path / "empty", data, resume=True)
+    assert (tmp_path / "empty" / WEIGHTS).read_bytes() == undisturbed
 
 
 def test_a_full_disk_keeps_what_was_saved(

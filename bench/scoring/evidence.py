@@ -93,14 +93,13 @@ class TrackEvidence:
         return sorted(set.intersection(*sets)) if sets and len(sets) == len(found) else []
 
 
-def gather(records: Iterable[RecordLike], unscored_flags: Iterable[str]) -> dict[str, TrackEvidence]:
+def gather(records: Iterable[RecordLike], unscored_flags: Mapping[str, Iterable[str]]) -> dict[str, TrackEvidence]:
     """Track name -> its evidence. Of records with equal cell, seed and machine the latest counts."""
     tracks: dict[str, TrackEvidence] = {}
-    barred = set(unscored_flags)
     for record in sorted(records, key=lambda record: record.provenance.utc):
         cell, evidence = record.cell, tracks.setdefault(record.cell.track, TrackEvidence())
         square = (cell.backbone, cell.scale, cell.case)
-        flagged = sorted(barred & set(record.flags)) if cell.track in ("accuracy", "robust") else []
+        flagged = sorted({*unscored_flags.get(cell.track, ())} & {*record.flags})
         if record.status != "ok" or flagged:
             evidence.reasons[cell.algo, square] = record.reason or f"not scored: {', '.join(flagged)}"
             continue

@@ -233,7 +233,8 @@ def _parser() -> argparse.ArgumentParser:
                      help="auto: bf16 on a GPU, fp32 on a CPU")  # fmt: skip
     out = parser.add_argument_group("results")
     out.add_argument("--out", type=Path, metavar="DIR", help="folder of runs; default: results/local/train")
-    out.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    out.add_argument("--resume", action="store_true",
+                     help="go on from the newest checkpoint; runs not begun yet start, finished ones stay")  # fmt: skip
     out.add_argument("--validate-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
     out.add_argument("--checkpoint-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
     out.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run's folder")

@@ -44,6 +44,7 @@ class Job:
     teacher: nn.Module | None = None
     """The trained full-precision network of the same backbone, where the method needs it"""
     resume: bool = False
+    """Go on from the newest checkpoint. A folder that holds none starts from the beginning"""
     validate_every: int | None = None
     checkpoint_every: int | None = None
 
@@ -111,7 +112,7 @@ def train(job: Job, fabric: Fabric, pictures: Pictures, validation: Validation, 
         validate_every=job.validate_every or every,
         checkpoint_every=job.checkpoint_every or every,
     )
-    if job.resume:
+    if job.resume and checkpoint.saved(job.folder):
         trainer.resume()
     complete = trainer.run()
     if complete and fabric.is_global_zero:
