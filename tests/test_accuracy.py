@@ -17,11 +17,11 @@ from torch import nn
 
 from bench.cli import main
 from bench.nn.build import build_network, hash_tensors
-from bench.nouns import Outcome, Settings, UserError
+from bench.nouns import Outcome, Settings, Unsupported, UserError
 from bench.sr.datasets import combined_sha256, open_set
 from bench.sr.images import read_rgb
 from bench.sr.metrics import score
-from tracks import accuracy
+from tracks import _trained, accuracy
 from tracks.accuracy import TRACK
 
 needs_kernels = pytest.mark.skipif(find_spec("bench.packed._native") is None, reason="native kernels are not built")
@@ -64,6 +64,14 @@ def test_a_record_holds_every_picture_and_where_it_comes_from() -> None:
 def test_random_weights_are_refused_with_what_to_do() -> None:
     with pytest.raises(UserError, match=r"train --algos conv .* --weights conv=FILE.* --allow-untrained"):
         TRACK.run(cell("accuracy", "conv"), context())
+
+
+def test_weights_of_one_seed_are_not_scored_as_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = build_network(Conv(), "small", 2)
+    monkeypatch.setattr(_trained, "prepare_network", lambda *_: (network, "0" * 64, "reference-9x1x8-s1"))
+    with pytest.raises(Unsupported, match="no reference weights of seed 5, only of seed 1"):
+        TRACK.run(cell("accuracy", "conv"), context(seed=5))
+    assert TRACK.run(cell("accuracy", "conv"), context(seed=1)).flags.count("reference-9x1x8-s1") == 1
 
 
 def test_own_weights_are_used_and_those_of_another_scale_named(tmp_path: Path) -> None:

@@ -162,6 +162,11 @@ def test_reference_weights_are_the_largest_budget_and_the_first_seed(method: Car
     assert weights.label_of(best) == "reference-6000x16x24"
     assert weights.reference_weights(method, "srresnet", 4) is None
     assert weights.reference_weights(method, "edsr", SCALE) is None
+    second = weights.reference_weights(method, "srresnet", SCALE, seed=1)
+    assert second is not None and weights.label_of(second) == "reference-6000x16x24-s1"
+    assert (weights.seed_of("reference-6000x16x24-s1"), weights.seed_of("reference-6000x16x24")) == (1, 0)
+    assert weights.seed_of(weights.OWN) is None
+    assert weights.reference_weights(method, "srresnet", SCALE, seed=7) == best
     variant = replace(method, key="another_of_the_folder")
     assert weights.reference_weights(variant, "srresnet", SCALE) is None
 

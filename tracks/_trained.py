@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench.nn.weights import NONE_NEEDED, OWN, prepare_network
-from bench.nouns import Cell, Context, UserError
+from bench.nn.weights import NONE_NEEDED, OWN, prepare_network, seed_of
+from bench.nouns import Cell, Context, Unsupported, UserError
 
 UNTRAINED = "untrained"
 
@@ -32,8 +32,10 @@ def trained_network(cell: Cell, context: Context) -> Trained:
 
     Raises:
         UserError: there are none and untrained networks were not asked for, or a file does not fit.
-        Unsupported: the algorithm does not fit the backbone or the scale.
+        Unsupported: the algorithm does not fit the backbone or the scale, or there are reference weights of other
+            seeds only: the same weights under two seeds would look like a spread of zero.
     """
+    seed = context.settings.seed
     network, sha256, label = prepare_network(context.load_algorithm(cell.algo), cell, context.settings)
     if label is None and not context.settings.allow_untrained:
         raise UserError(
@@ -42,4 +44,6 @@ def trained_network(cell: Cell, context: Context) -> Trained:
             f"{cell.scale}; or give a file: --weights {cell.algo}=FILE.safetensors; or score it untrained: "
             "--allow-untrained."
         )
+    if label is not None and seed_of(label) not in (None, seed):
+        raise Unsupported(f"no reference weights of seed {seed}, only of seed {seed_of(label)}")
     return Trained(network, sha256, label or UNTRAINED)

@@ -41,28 +41,34 @@ def weights_folder(card: Card) -> Path | None:
     return None if spec is None or spec.origin is None or not spec.parent else Path(spec.origin).parent / "weights"
 
 
-def reference_weights(card: Card, backbone: str, scale: int) -> Path | None:
-    """The reference weights of a method on a backbone: the largest budget, and of it the lowest seed. None: none yet.
+def reference_weights(card: Card, backbone: str, scale: int, seed: int = 0) -> Path | None:
+    """The reference weights of a method on a backbone: the largest budget, and of it ``seed``, else the lowest seed.
 
-    Raises UserError when the file is not the one its record describes.
+    None: none yet. Raises UserError when the file is not the one its record describes.
     """
     folder = weights_folder(card)
     found = [] if folder is None else folder.glob(f"{card.key}.{backbone}.x{scale}.reference-*.safetensors")
-    ranked = sorted((_rank(path), path) for path in found)
+    ranked = sorted((*_rank(path, seed), path) for path in found)
     if not ranked:
         return None
-    path = ranked[-1][1]
+    path = ranked[-1][-1]
     check_record(path)
     return path
 
 
-def _rank(path: Path) -> tuple[int, int]:
+def _rank(path: Path, seed: int) -> tuple[int, bool, int]:
     match = _LABEL.fullmatch(label_of(path))
     if match is None:
         expected = "<key>.<backbone>.x<scale>.reference-<iterations>x<batch>x<patch>[-s<seed>].safetensors"
         raise UserError(f"{path}: its name is not of the form {expected}. Rename or remove it.")
-    iterations, batch, patch = (int(number) for number in match.groups()[:3])
-    return iterations * batch * patch**2, -int(match[4] or 0)
+    iterations, batch, patch, own = (int(number or 0) for number in match.groups())
+    return iterations * batch * patch**2, own == seed, -own
+
+
+def seed_of(label: str) -> int | None:
+    """The seed that reference weights of this label were trained with; None for any other label."""
+    match = _LABEL.fullmatch(label)
+    return None if match is None else int(match[4] or 0)
 
 
 def label_of(path: Path) -> str:
@@ -102,8 +108,9 @@ def check_record(path: Path) -> dict[str, Any]:
 def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tuple[nn.Module, str | None, str | None]:
     """The network of a cell in evaluation mode, the hash of its weights, and their label.
 
-    The user's file if ``settings.weights`` names one (label `OWN`), else reference weights (label ``reference-...``),
-    else weights drawn from the seed (label None: untrained). The hash is that of `hash_tensors`.
+    The user's file if ``settings.weights`` names one (label `OWN`), else reference weights (label ``reference-...``;
+    of ``settings.seed`` where there are several), else weights drawn from the seed (label None: untrained). The hash is
+    that of `hash_tensors`.
 
     Raises Unsupported when the method does not fit, UserError when a file does not.
     """
@@ -114,7 +121,7 @@ def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tup
     if cell.algo in settings.weights:
         load_weights(network, settings.weights[cell.algo])
         label = OWN
-    elif (path := reference_weights(algorithm.card, cell.backbone, cell.scale)) is not None:
+    elif (path := reference_weights(algorithm.card, cell.backbone, cell.scale, settings.seed)) is not None:
         load_weights(network, path)
         label = label_of(path)
     return network, hash_tensors(network.state_dict()), label
