@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from bench.record import Record
 from bench.scoring import ScoringRule
+from reports.agreement import TITLE, comparisons
 from reports.board import Board
 from reports.known import Known
 from reports.payload import page_data
@@ -82,9 +83,11 @@ def environment() -> Environment:
 def site_links(records: Sequence[Record], known: Known) -> dict[str, list[tuple[str, str]]]:
     """Heading -> (address, title) of a site's other pages, relative to its first page. Keys of cells are safe names."""
     algos = sorted({record.cell.algo for record in records}, key=lambda algo: (known.family(algo), algo))
+    checks = [("checks/agreement.html", TITLE)] if comparisons(records, known) else []
     return {
         "Methods": [(f"methods/{algo}.html", known.method(algo)) for algo in algos],
         "Tracks": [(f"tracks/{track}.html", known.track(track)) for track in tracks_in(records)],
+        **({"Checks": checks} if checks else {}),
     }
 
 

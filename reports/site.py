@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.record import Record
+from reports.agreement import TITLE, agreement_tables
 from reports.command import command
 from reports.html import environment, policy, style_sheet
 from reports.known import Known
@@ -18,13 +19,18 @@ def site_pages(records: Sequence[Record], tables: Sequence[Table], known: Known)
     """Relative path -> text of every page but the first. Algorithm and track keys are safe file names."""
     algos = sorted({record.cell.algo for record in records})
     pages = {f"methods/{algo}.html": _method(algo, records, tables, known) for algo in algos}
-    return pages | {f"tracks/{table.key}.html": _track(table) for table in tables}
+    pages |= {f"tracks/{table.key}.html": _track(table) for table in tables}
+    return pages | ({"checks/agreement.html": _agreement(found)} if (found := agreement_tables(records, known)) else {})
 
 
 def _render(template: str, title: str, **values: Any) -> str:
     style = style_sheet()
     page = environment().get_template(template)
     return page.render(title=title, style=style, policy=policy(style), **values)
+
+
+def _agreement(tables: Sequence[Table]) -> str:
+    return _render("agreement.html.j2", TITLE, tables=tables)
 
 
 def _track(table: Table) -> str:

@@ -1,0 +1,211 @@
+"""Does the harness tell the truth? Our order of methods beside the published one, per publication, scale and data set.
+
+Only records of equal training budget are compared with each other; methods without parameters join every budget.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.published import Published
+from bench.record import Record
+from bench.scoring.agreement import FEWEST, Agreement, Flip, agree
+from reports.known import Known, backbone_title
+from reports.table import Column, Entry, Row, Table
+from reports.tables import case_title, cases_in_order
+from reports.text import clean
+
+TITLE = "Does the order agree with the papers?"
+ANY_BUDGET = ""
+Key = tuple[str, str, int, str, str]
+"""(publication, backbone, scale, data set, budget)"""
+
+SOURCE = Column("source", "Publication", "Where the published values are printed", text=True)
+DATASET = Column("dataset", "Data set", "Test set", text=True)
+BUDGET = Column("budget", "Our budget", "What our training spent: iterations x batch x patch side", text=True)
+SCALE = Column("scale", "Scale", "Upscaling factor", digits=0)
+BACKBONE = Column("backbone", "Backbone", "The network", text=True)
+METHOD = Column("method", "Method", "Name of the method", text=True)
+
+SUMMARY = (
+    SOURCE, BACKBONE, SCALE, DATASET, BUDGET,
+    Column("methods", "Methods", "Methods with a value in both, full precision and bicubic included", digits=0),
+    Column("spearman", "Spearman", "Rank correlation of our PSNR with the published PSNR, -1 to 1", better="higher"),
+    Column("kendall", "Kendall", "tau-b of the same, -1 to 1", better="higher"),
+    Column("flips", "Flips", "Pairs of methods that stand the other way round here", better="lower", digits=0),
+    Column("beyond", "Beyond seeds", "Flips larger than the standard deviation between seeds explains", digits=0),
+)  # fmt: skip
+FLIPS = (
+    SOURCE, SCALE, DATASET,
+    Column("better", "Published better", "Better in the publication", text=True),
+    Column("worse", "Ours better", "Better here", text=True),
+    Column("published_db", "Published gap", "Advantage in the publication", "dB"),
+    Column("own_db", "Our gap", "Advantage here, the other way round", "dB"),
+    Column("spread_db", "Seeds", "Standard deviation between seeds of such a difference", "dB"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One ranking of ours beside one published ranking."""
+
+    key: Key
+    own: Mapping[str, Sequence[float]]
+    """Method, with ``+`` behind it where self-ensembled -> PSNR of each seed, in dB."""
+    published: Mapping[str, float]
+    result: Agreement
+
+
+def comparisons(records: Iterable[Record], known: Known) -> list[Comparison]:
+    """Every published table that shares at least `FEWEST` methods with our records of one budget."""
+    own: dict[tuple[str, int, str, str], dict[str, dict[int, float]]] = {}
+    bits: dict[str, tuple[int, int]] = {}
+    for record in records:
+        found = _psnr(record)
+        if found is None or (card := known.cards.get(record.cell.algo)) is None:
+            continue
+        cell, (budget, value) = record.cell, found
+        name = cell.algo + ("+" if cell.case.endswith("+") else "")
+        bits[name] = (card.bits_w, card.bits_a)
+        place = (cell.backbone, cell.scale, cell.case.removesuffix("+"), budget)
+        own.setdefault(place, {}).setdefault(name, {})[record.provenance.seed] = value
+    made = []
+    for (backbone, scale, dataset, budget), methods in sorted(own.items()):
+        if budget == ANY_BUDGET:
+            continue
+        joined = {**methods, **own.get(("none", scale, dataset, ANY_BUDGET), {})}
+        for paper in dict.fromkeys(row.paper for row in known.published):
+            rows = (row for row in known.published if row.paper == paper)
+            theirs = _printed(rows, backbone, scale, dataset, bits)
+            seeds = {name: list(joined[name].values()) for name in joined if name in theirs}
+            if len(seeds) >= FEWEST:
+                key = (paper, backbone, scale, dataset, budget)
+                made.append(Comparison(key, seeds, theirs, agree(seeds, theirs)))
+    return made
+
+
+def _psnr(record: Record) -> tuple[str, float] | None:
+    """(budget, PSNR) of a record that says something about a method; None for others."""
+    measured = record.metrics.get("psnr_y")
+    if record.cell.track != "accuracy" or record.status != "ok" or measured is None or "untrained" in record.flags:
+        return None
+    if record.cell.backbone == "none":
+        return ANY_BUDGET, measured.value
+    label = next((flag for flag in record.flags if flag.startswith("reference-")), "own weights")
+    return re.sub(r"-s\d+$", "", label), measured.value
+
+
+def _printed(
+    rows: Iterable[Published], backbone: str, scale: int, dataset: str, bits: Mapping[str, tuple[int, int]]
+) -> dict[str, float]:
+    """Method -> PSNR as one publication prints it for a network, scale and data set."""
+    found: dict[str, float] = {}
+    for row in rows:
+        if row.kind != "value" or row.psnr_db is None or row.backbone not in (backbone, "none"):
+            continue
+        if (row.scale, row.dataset) != (scale, dataset) or row.algo not in bits:
+            continue
+        if row.bits_w is None or (row.bits_w, row.bits_a) == bits[row.algo]:
+            found.setdefault(row.algo, row.psnr_db)
+    return found
+
+
+def agreement_tables(records: Sequence[Record], known: Known) -> list[Table]:
+    """Summary, values and flips; empty when no published table can be compared."""
+    found = comparisons(records, known)
+    if not found:
+        return []
+    summary = Table("agreement", "Our order beside the published order", SUMMARY, tuple(_summary(c) for c in found))
+    flips = [
+        _row(c, number, _flip(flip, known)) for c in found for number, flip in enumerate(c.result.flips)
+    ]  # fmt: skip
+    pairs = Table("flips", "Pairs that stand the other way round", FLIPS, tuple(flips), notes=_notes(found))
+    return [summary, *_values(found, known), *([pairs] if flips else [])]
+
+
+def _notes(found: Sequence[Comparison]) -> tuple[str, ...]:
+    seeds = sorted({name for c in found for name, values in c.own.items() if len(values) > 1})
+    known = f"Seeds: {', '.join(seeds)} were trained more than once." if seeds else "No method was trained twice."
+    return (f"{known} A method trained once takes the quadratic mean of the others' deviations.",)
+
+
+def _row(comparison: Comparison, number: object, entries: Mapping[str, Entry], algo: str = "") -> Row:
+    paper, backbone, scale, dataset, budget = comparison.key
+    common = {
+        "source": Entry(paper), "backbone": Entry(backbone_title(backbone)), "scale": Entry(scale),
+        "dataset": Entry(case_title(dataset)), "budget": Entry(budget.removeprefix("reference-")),
+    }  # fmt: skip
+    return Row(".".join(map(str, (*comparison.key, number))), algo, backbone, scale, {**common, **entries})
+
+
+def _summary(comparison: Comparison) -> Row:
+    result = comparison.result
+    beyond = [flip.beyond_spread for flip in result.flips]
+    entries = {
+        "methods": Entry(len(result.methods)),
+        "spearman": Entry(result.spearman),
+        "kendall": Entry(result.kendall),
+        "flips": Entry(len(result.flips)),
+        "beyond": Entry(note="no method has two seeds") if None in beyond else Entry(beyond.count(True)),
+    }
+    return _row(comparison, "", entries)
+
+
+def _flip(flip: Flip, known: Known) -> dict[str, Entry]:
+    return {
+        "better": Entry(_title(flip.better, known)),
+        "worse": Entry(_title(flip.worse, known)),
+        "published_db": Entry(flip.published_db),
+        "own_db": Entry(flip.own_db),
+        "spread_db": Entry(flip.spread_db),
+    }
+
+
+def _title(name: str, known: Known) -> str:
+    algo = name.removesuffix("+")
+    return known.method(algo) + name[len(algo) :]
+
+
+def _values(found: Sequence[Comparison], known: Known) -> list[Table]:
+    """One table for each publication, backbone, scale and budget: a method a row, ours beside theirs by data set."""
+    groups: dict[tuple[str, str, int, str], dict[str, Comparison]] = {}
+    for c in found:
+        paper, backbone, scale, dataset, budget = c.key
+        groups.setdefault((paper, backbone, scale, budget), {})[dataset] = c
+    tables = []
+    for (paper, backbone, scale, budget), by_set in groups.items():
+        sets = cases_in_order(by_set)
+        columns, rows = [METHOD], {}
+        for dataset in sets:
+            c, group = by_set[dataset], case_title(dataset)
+            columns += [
+                Column(f"{dataset}:own", "Ours", "Our PSNR on Y, mean over seeds", "dB", "higher", group=group),
+                Column(f"{dataset}:published", "Published", "PSNR as printed", "dB", "higher", group=group),
+                Column(f"{dataset}:rank", "Rank", "Our rank / published rank", group=group, text=True),
+            ]
+            for name, entries in _ranked(c, dataset).items():
+                rows.setdefault(name, {"method": Entry(_title(name, known))}).update(entries)
+        title = f"{backbone_title(backbone)} x{scale}, {paper}, {budget.removeprefix('reference-')}"
+        first = by_set[sets[0]]
+        lines = [_row(first, name, entries, name.removesuffix("+")) for name, entries in rows.items()]
+        source = known.sources.get(paper)
+        about = clean(source.citation) if source else ""
+        tables.append(Table(f"values-{paper}-{backbone}-x{scale}", title, tuple(columns), tuple(lines), about))
+    return tables
+
+
+def _ranked(c: Comparison, dataset: str) -> dict[str, dict[str, Entry]]:
+    means = {name: sum(c.own[name]) / len(c.own[name]) for name in c.result.methods}
+    return {
+        name: {
+            f"{dataset}:own": Entry(value),
+            f"{dataset}:published": Entry(c.published[name]),
+            f"{dataset}:rank": Entry(
+                f"{1 + sum(other > value for other in means.values())} / "
+                f"{1 + sum(c.published[other] > c.published[name] for other in means)}"
+            ),
+        }
+        for name, value in means.items()
+    }
