@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from fake_records import CARDS, realistic
@@ -15,6 +16,13 @@ from bench.store import Store
 from reports import build, latest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+
+T = TypeVar("T")
+
+PATIENCE_S = 30.0
+"""How long anything awaited may take: a busy machine is slow, and a page that is right ends the wait at once."""
+expect = playwright.expect
+expect.set_options(timeout=1000 * PATIENCE_S)
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -38,7 +46,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS, timeout=1000 * PATIENCE_S)
         yield chromium
         chromium.close()
 
@@ -51,6 +59,7 @@ def visit(browser: Any, page_file: Path) -> Iterator[Callable[..., Any]]:
     def go(address: str = "", **context: Any) -> Any:
         contexts.append(browser.new_context(viewport={"width": 1400, "height": 900}, **context))
         page = contexts[-1].new_page()
+        page.set_default_timeout(1000 * PATIENCE_S)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
         page.on("request", lambda asked: None if asked.url.startswith(LOCAL) else problems.append(asked.url))
@@ -61,6 +70,21 @@ def visit(browser: Any, page_file: Path) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert problems == []
+
+
+def soon(page: Any, read: Callable[[], T], holds: Callable[[T], bool]) -> T:
+    """What ``read`` gives as soon as it ``holds``; fails with what it gave last."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds(found := read()):
+        assert time.monotonic() < deadline, f"still {found!r} after {PATIENCE_S:g} s"
+        page.wait_for_timeout(30)
+    return found
+
+
+def resize(page: Any, width: int, height: int) -> None:
+    """Give the window a size and wait until the page knows."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("([width, height]) => innerWidth === width && innerHeight === height", arg=[width, height])
 
 
 def column(page: Any, table: str, title: str) -> list[str]:
@@ -78,6 +102,22 @@ def column(page: Any, table: str, title: str) -> list[str]:
         }""",
         [table, title],
     )
+
+
+def expect_column(page: Any, table: str, title: str, wanted: list[str]) -> None:
+    """A column comes to read as wanted."""
+    soon(page, lambda: column(page, table, title), wanted.__eq__)
+
+
+def expect_overall(page: Any, wanted: dict[str, str]) -> None:
+    """The leaderboard comes to show these overall scores."""
+    soon(page, lambda: overall(page), wanted.__eq__)
+
+
+def expect_address(page: Any, part: str, there: bool = True) -> None:
+    """The address comes to hold a part, or to be without it."""
+    waits = expect(page).to_have_url if there else expect(page).not_to_have_url
+    waits(re.compile(re.escape(part)))
 
 
 def head(page: Any, table: str, title: str) -> Any:

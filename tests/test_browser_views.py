@@ -13,11 +13,16 @@ from browser_page import (
     RECORDS,
     browser,
     column,
+    expect,
+    expect_address,
+    expect_column,
+    expect_overall,
     expected,
     head,
     needs_browser,
-    overall,
     page_file,
+    resize,
+    soon,
     visit,
 )  # fmt: skip
 from fake_records import CARDS, record
@@ -39,29 +44,52 @@ def test_the_drawer_tells_where_a_number_comes_from(visit: Callable[..., Any]) -
     page = visit("#tab=accuracy&scale=2")
     page.get_by_role("button", name="FRB").click()
     drawer = page.get_by_role("dialog")
-    text = drawer.inner_text()
-    assert "FRB" in text and "a1*sign(W)" in text
-    assert "python run_bench.py --algos frb --track accuracy --backbone srresnet --scale 2" in text
-    assert "Never scored".lower() in text.lower() and "frb_paper" in text
-    assert "37.71" in text  # published by the paper
-    drawer.get_by_text("accuracy set5").click()
-    assert "sr-y-v1" in drawer.inner_text() and "samples" in drawer.inner_text()
-    assert "row=accuracy%2Ffrb.srresnet.x2" in page.url
+    for text in (
+        "FRB", "a1*sign(W)", "python run_bench.py --algos frb --track accuracy --backbone srresnet --scale 2",
+        "Published numbers are never scored", "frb_paper", "37.71",
+    ):  # fmt: skip
+        expect(drawer).to_contain_text(text)
+    source = drawer.locator(".rec", has_text="accuracy set5")
+    expect(source.get_by_text("sr-y-v1")).to_be_hidden()
+    source.locator("summary").click()
+    expect(source.get_by_text("sr-y-v1")).to_be_visible()
+    expect(source.get_by_text("5 samples")).to_be_visible()
+    expect_address(page, "row=accuracy%2Ffrb.srresnet.x2")
     page.keyboard.press("Escape")
-    assert not drawer.is_visible() and "row=" not in page.url
-    assert page.evaluate("document.activeElement.textContent") == "FRB"
+    expect(drawer).to_be_hidden()
+    expect_address(page, "row=", there=False)
+    expect(page.get_by_role("button", name="FRB")).to_be_focused()
+
+
+def test_a_row_opened_right_after_closing_keeps_its_address(visit: Callable[..., Any]) -> None:
+    page = visit("#tab=accuracy&scale=2")
+    page.get_by_role("button", name="FRB").click()
+    page.evaluate(
+        """() => {
+            document.getElementById("drawer-close").click();
+            [...document.querySelectorAll(".open")].find((button) => button.textContent === "BBCU-L").click();
+        }"""
+    )
+    drawer = page.get_by_role("dialog")
+    expect(drawer.get_by_role("heading", name="BBCU-L")).to_be_visible()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")  # the late close event
+    expect(drawer).to_be_visible()
+    expect_address(page, "row=accuracy%2Fbbcu.srresnet.x2")
+    page.evaluate("document.getElementById('drawer').close()")
+    expect_address(page, "row=", there=False)
 
 
 def test_a_copied_address_restores_the_view(visit: Callable[..., Any]) -> None:
     row = "infer%2Ffrb.srresnet.x2.320x180-t1"
     page = visit(f"#tab=infer&q=re&bits=1%2F1&sort=infer~speedup~desc&hide=infer~kernel&row={row}")
-    assert page.get_by_role("dialog").is_visible()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
-    assert page.locator("#search").input_value() == "re"
-    assert page.get_by_role("button", name="1/1").get_attribute("aria-pressed") == "true"
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator("#search")).to_have_value("re")
+    expect(page.get_by_role("button", name="1/1")).to_have_attribute("aria-pressed", "true")
     found = [float(text) for text in column(page, "infer", "Speed-up") if text != "\N{EN DASH}"]
-    assert found == sorted(found, reverse=True)
-    assert not head(page, "infer", "Kernel").count()
+    assert found and found == sorted(found, reverse=True)
+    expect(head(page, "infer", "Kernel")).to_have_count(0)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +102,8 @@ def test_a_copied_address_restores_the_view(visit: Callable[..., Any]) -> None:
 )
 def test_a_broken_address_is_harmless(visit: Callable[..., Any], address: str) -> None:
     page = visit(address)
-    assert page.get_by_role("tab", selected=True).inner_text() == "Leaderboard"
-    assert overall(page) == expected(ScoringRule())
+    expect(page.get_by_role("tab", selected=True)).to_have_text("Leaderboard")
+    expect_overall(page, expected(ScoringRule()))
 
 
 def save(page: Any, name: str) -> str:
@@ -111,38 +139,52 @@ def test_tooltips_open_by_focus_and_close_by_escape(visit: Callable[..., Any]) -
     page = visit("#tab=infer")
     head(page, "infer", "Speed-up").focus()
     tip = page.get_by_role("tooltip")
-    assert tip.is_visible() and "measured in turns" in tip.inner_text()
-    assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "tip"
+    expect(tip).to_be_visible()
+    expect(tip).to_contain_text("measured in turns")
+    expect(head(page, "infer", "Speed-up")).to_have_attribute("aria-describedby", "tip")
     page.keyboard.press("Escape")
-    assert not tip.is_visible()
+    expect(tip).to_be_hidden()
     page.locator('[data-table="infer"] .none[data-tip]').first.hover()
-    assert "no packed form" in page.get_by_role("tooltip").inner_text()
+    expect(tip).to_contain_text("no packed form")
+
+
+def test_a_tooltip_stays_when_focus_scrolls(visit: Callable[..., Any]) -> None:
+    page = visit("#tab=infer")
+    resize(page, 700, 600)
+    last = page.locator('[data-table="infer"] thead button:visible').last
+    last.focus()
+    soon(page, lambda: page.evaluate("document.querySelector('[data-table=infer]').scrollLeft"), lambda left: left > 50)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    tip = page.get_by_role("tooltip")
+    expect(tip).to_be_visible()
+    beside = soon(page, lambda: (last.bounding_box(), tip.bounding_box()), lambda boxes: all(boxes))
+    assert beside[1]["x"] <= beside[0]["x"] + 1 and beside[1]["x"] + beside[1]["width"] <= 700
 
 
 def test_published_numbers_can_be_put_away(visit: Callable[..., Any]) -> None:
     page = visit("#tab=accuracy")
-    assert page.locator(".pub").first.is_visible()
+    expect(page.locator(".pub").first).to_be_visible()
     page.get_by_label("Published").uncheck()
-    assert not page.locator(".pub").first.is_visible()
-    assert "pub=0" in page.url
+    expect(page.locator(".pub").first).to_be_hidden()
+    expect_address(page, "pub=0")
 
 
 def test_plots_open_the_drawer_and_follow_filters(visit: Callable[..., Any]) -> None:
     page = visit("#tab=_plots")
-    assert page.locator("figure.fig-psnr-latency:visible").count() == 2
+    expect(page.locator("figure.fig-psnr-latency:visible")).to_have_count(2)
     page.get_by_role("button", name="\N{MULTIPLICATION SIGN}2").click()
-    assert page.locator("figure.fig-psnr-latency:visible").count() == 1
+    expect(page.locator("figure.fig-psnr-latency:visible")).to_have_count(1)
     page.locator("figure.fig-speedup:visible a.pt").first.click()
-    assert page.get_by_role("dialog").is_visible()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
-    chip = page.locator("figure.fig-robustness:visible .chips button", has_text="FRB")
-    chip.click()
-    assert page.locator("figure.fig-robustness:visible .ln.on").count() == 4
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.locator("figure.fig-robustness:visible .chips button", has_text="FRB").click()
+    expect(page.locator("figure.fig-robustness:visible .ln.on")).to_have_count(4)
 
 
 def test_header_and_first_column_stay(visit: Callable[..., Any]) -> None:
     page = visit("#tab=accuracy")
-    page.set_viewport_size({"width": 900, "height": 600})
+    resize(page, 900, 600)
     spots = page.evaluate(
         """() => {
             const host = document.querySelector('[data-table="accuracy"]');
@@ -160,30 +202,35 @@ def test_header_and_first_column_stay(visit: Callable[..., Any]) -> None:
 def test_print_shows_the_whole_table_and_no_controls(visit: Callable[..., Any]) -> None:
     page = visit("#tab=accuracy", color_scheme="dark")
     page.emulate_media(media="print")
-    assert not page.locator("#controls").is_visible() and not page.locator(".tabs").is_visible()
-    full = page.evaluate(
+    expect(page.locator("#controls")).to_be_hidden()
+    expect(page.locator(".tabs")).to_be_hidden()
+    page.wait_for_function(
         """() => {
             const host = document.querySelector('[data-table="accuracy"]');
             return host.clientHeight >= host.scrollHeight;
         }"""
     )
-    assert full
-    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+    expect(page.locator("html")).to_have_css("background-color", "rgb(255, 255, 255)")
     assert page.pdf()[:4] == b"%PDF"
 
 
 def test_phone_width(visit: Callable[..., Any]) -> None:
     page = visit("#tab=accuracy")
-    page.set_viewport_size({"width": 390, "height": 844})
+    resize(page, 390, 844)
     page.reload()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert not head(page, "accuracy", "Backbone").count()
+    fits = "document.documentElement.scrollWidth <= innerWidth"
+    page.wait_for_function(fits)
+    expect(head(page, "accuracy", "Method")).to_be_visible()
+    expect(head(page, "accuracy", "Backbone")).to_have_count(0)
     page.get_by_role("button", name="FRB").first.click()
-    assert round(page.get_by_role("dialog").bounding_box()["width"], 2) <= 390
+    box = soon(page, lambda: page.get_by_role("dialog").bounding_box(), bool)
+    assert round(box["width"], 2) <= 390
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     page.get_by_role("tab", name="Leaderboard").click()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert not page.get_by_role("slider").first.is_visible()
+    expect(page.locator("#panel-_score")).to_be_visible()
+    page.wait_for_function(fits)
+    expect(page.get_by_role("slider")).to_have_count(0)
 
 
 def test_a_long_table_grows_as_it_is_scrolled(browser: Any, tmp_path: Path) -> None:
@@ -195,29 +242,31 @@ def test_a_long_table_grows_as_it_is_scrolled(browser: Any, tmp_path: Path) -> N
     page = browser.new_page()
     page.goto(build([store.root], tmp_path / "out", ["html"])[0].as_uri() + "#tab=accuracy")
     rows = page.locator('[data-table="accuracy"] tbody tr')
-    assert rows.count() == 200
-    assert page.locator("#count").inner_text() == "600 of 600 rows"
+    expect(rows).to_have_count(200)
+    expect(page.locator("#count")).to_have_text("600 of 600 rows")
     page.evaluate("document.querySelector('[data-table=accuracy]').scrollTo(0, 1e6)")
-    page.wait_for_function("document.querySelectorAll('[data-table=accuracy] tbody tr').length === 400")
+    expect(rows).to_have_count(400)
     head(page, "accuracy", "PSNR").click()
-    assert column(page, "accuracy", "PSNR")[0] == "35.99"
+    soon(page, lambda: column(page, "accuracy", "PSNR")[0], "35.99".__eq__)
     page.fill("#search", "m599")
-    assert column(page, "accuracy", "Method") == ["m599"]
+    expect_column(page, "accuracy", "Method", ["m599"])
     page.fill("#search", "")
+    soon(page, rows.count, lambda count: count >= 200)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert rows.count() == 600
+    expect(rows).to_have_count(600)
     page.close()
 
 
 def test_theme_can_be_chosen(visit: Callable[..., Any]) -> None:
     page = visit("", color_scheme="light")
-    paper = "getComputedStyle(document.documentElement).backgroundColor"
-    light = page.evaluate(paper)
+    paper = page.locator("html")
+    light = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     page.get_by_role("button", name="Theme").click()
-    assert page.get_by_role("button", name="Theme: dark").is_visible()
-    assert page.evaluate(paper) != light
+    expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
+    expect(paper).not_to_have_css("background-color", light)
     page.reload()
-    assert page.evaluate(paper) != light
+    expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
+    expect(paper).not_to_have_css("background-color", light)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -228,10 +277,10 @@ def test_axe_finds_nothing(visit: Callable[..., Any], scheme: str) -> None:
     page.evaluate(AXE.read_text(encoding="utf-8"))
     row = "infer%2Ffrb.srresnet.x2.320x180-t1"
     told = []
-    for address in ("tab=_score", "tab=accuracy", "tab=infer", "tab=_plots", "tab=_about", f"tab=infer&row={row}"):
-        page.evaluate("(address) => { location.hash = address; }", address)
-        page.wait_for_function("(address) => location.hash.includes(address.split('&')[0])", arg=address)
+    for tab, more in (("_score", ""), ("accuracy", ""), ("infer", ""), ("_plots", ""), ("_about", ""), ("infer", row)):
+        page.evaluate("(address) => { location.hash = address; }", f"tab={tab}&row={more}" if more else f"tab={tab}")
+        expect(page.locator(f"#panel-{tab}")).to_be_visible()
+        expect(page.locator("#drawer")).to_be_visible(visible=bool(more))
         found = page.evaluate("axe.run(document).then((result) => result.violations)")
-        told += [f"{address} {one['id']}: {n['target']} {n['failureSummary']}" for one in found for n in one["nodes"]]
-    assert page.get_by_role("dialog").is_visible()
+        told += [f"{tab} {one['id']}: {n['target']} {n['failureSummary']}" for one in found for n in one["nodes"]]
     assert told == []

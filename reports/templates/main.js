@@ -106,6 +106,15 @@ function makeTips() {
     tip.hidden = true;
     document.querySelector("[aria-describedby='tip']")?.removeAttribute("aria-describedby");
   };
+  const place = () => {
+    const target = document.querySelector("[aria-describedby='tip']");
+    if (!target) return;
+    const [at, box] = [target.getBoundingClientRect(), tip.getBoundingClientRect()];
+    const left = Math.min(Math.max(8, at.left), innerWidth - box.width - 8);
+    const above = at.top - box.height - 8;
+    tip.style.left = `${left}px`;
+    tip.style.top = `${above > 4 ? above : at.bottom + 8}px`;
+  };
   const show = (event) => {
     const target = event.target.closest?.("[data-tip]");
     hide();
@@ -115,15 +124,11 @@ function makeTips() {
     tip.textContent = target.dataset.tip;
     tip.hidden = false;
     target.setAttribute("aria-describedby", "tip");
-    const [at, box] = [target.getBoundingClientRect(), tip.getBoundingClientRect()];
-    const left = Math.min(Math.max(8, at.left), innerWidth - box.width - 8);
-    const above = at.top - box.height - 8;
-    tip.style.left = `${left}px`;
-    tip.style.top = `${above > 4 ? above : at.bottom + 8}px`;
+    place();
   };
   for (const name of ["mouseover", "focusin"]) document.addEventListener(name, show);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-  document.addEventListener("scroll", hide, true);
+  document.addEventListener("scroll", place, true);  // focus scrolls its target into view: the tip goes along
 }
 
 function makeTabs() {
@@ -158,11 +163,23 @@ function makeTheme() {
   button.addEventListener("click", () => set(names[(names.indexOf(button.dataset.now) + 1) % names.length]));
 }
 
+// Closing is told at once: a dialog's own close event comes later, when another row may be open already.
+function closeDrawer() {
+  byId("drawer").close();
+  document.body.append(byId("tip"));
+  byId("tip").hidden = true;
+  state.row = "";
+  writeHash();
+}
+
 function makeDrawer() {
   const drawer = byId("drawer");
-  byId("drawer-close").addEventListener("click", () => drawer.close());
-  drawer.addEventListener("click", (event) => { if (event.target === drawer) drawer.close(); });
-  drawer.addEventListener("close", () => { state.row = ""; document.body.append(byId("tip")); byId("tip").hidden = true; writeHash(); });
+  byId("drawer-close").addEventListener("click", closeDrawer);
+  drawer.addEventListener("click", (event) => { if (event.target === drawer) closeDrawer(); });
+  drawer.addEventListener("close", () => { if (state.row && !drawer.open) closeDrawer(); });  // a gesture of the browser's
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && drawer.open) { event.preventDefault(); closeDrawer(); }
+  });
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a.pt");
     if (!link) return;
@@ -203,7 +220,7 @@ function start() {
     const row = state.row;
     update();
     if (row && !openNamed(row)) { state.row = ""; writeHash(); }
-    if (!row && byId("drawer").open) byId("drawer").close();
+    if (!row && byId("drawer").open) closeDrawer();
   };
   addEventListener("beforeprint", () => { if (views.has(state.tab)) grow(views.get(state.tab), Infinity); });
   addEventListener("hashchange", arrive);
