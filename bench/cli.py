@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cli_settings import build_settings, count, size
 from bench.nouns import Context, UserError
+from bench.sr.catalog import SETS
 
 if TYPE_CHECKING:
     from bench.discover import Registry
@@ -90,6 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     grid.add_argument("--backbone", metavar="LIST", help="backbones; default: the preset's")
     grid.add_argument("--scale", metavar="LIST", help="upscaling factors, e.g. 2,4; default: the preset's")
     grid.add_argument("--preset", default="quick", metavar="NAME", help="smoke, quick (default) or paper: the grid")
+    grid.add_argument(
+        "--datasets", metavar="LIST",
+        help=f"test sets of accuracy and robust: {', '.join(SETS)}; default: the preset's, without a data root sample",
+    )  # fmt: skip
     how = parser.add_argument_group("how")
     how.add_argument("--threads", type=count, default=1, metavar="N", help="threads of a network (default 1)")
     how.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything random (default 0)")

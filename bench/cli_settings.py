@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.nouns import Settings, UserError
-from bench.sr.catalog import DATA_VARIABLE
+from bench.sr.catalog import DATA_VARIABLE, SETS
 
 if TYPE_CHECKING:
     from bench.discover import Registry
@@ -32,12 +32,24 @@ def build_settings(flags: argparse.Namespace, preset: Preset, registry: Registry
         lr_size=flags.lr_size or preset.lr_size,
         input=flags.input and flags.input.resolve(),
         repeats=flags.repeats or preset.repeats,
-        datasets=preset.datasets,
+        datasets=_datasets(flags.datasets, data_root) or preset.datasets,
         severities=preset.severities,
         allow_untrained=flags.allow_untrained,
         data_root=data_root and data_root.resolve(),
     )
     return replace(settings, weights=_weights(flags.weights, registry), extra=_options(flags.set, registry))
+
+
+def _datasets(text: str | None, data_root: Path | None) -> tuple[str, ...]:
+    """Keys of the test sets named in the flag, each of them there; ``all`` takes those under the data root."""
+    if text is None:
+        return ()
+    from bench.sr.datasets import available, present
+
+    names = [name for name in (part.strip() for part in text.split(",")) if name]
+    if not names:
+        raise UserError(f"--datasets {text!r} names no test set. Known: {', '.join(SETS)}, or all.")
+    return present(available(data_root) if names == ["all"] else names, data_root)
 
 
 def _weights(pairs: list[str], registry: Registry) -> dict[str, Path]:

@@ -61,23 +61,19 @@ def command(record: Record, card: Card | None = None) -> Command:
 
 
 def _data(record: Record) -> list[str]:
-    """The preset that holds the cell's data set and severities, where it is not the default."""
+    """The cell's data set, and the preset that holds its severities, where that is not the default."""
     if record.cell.track not in DATA_TRACKS:
         return []
     dataset, severities = record.cell.case.removesuffix("+"), record.provenance.settings.get("severities")
-    fitting = [name for name in PRESETS if _fits(_preset(name), dataset, severities)]
+    fitting = [name for name in PRESETS if severities in (None, list(_preset(name).severities))]
     words = ["--preset", fitting[0]] if fitting and fitting[0] != PRESETS[0] else []
-    words += [] if dataset == "sample" else ["--data-root", "DIR"]
+    words += ["--datasets", dataset, *([] if dataset == "sample" else ["--data-root", "DIR"])]
     return words + (["--allow-untrained"] if "untrained" in record.flags else [])
 
 
 @cache
 def _preset(name: str) -> Preset:
     return load_preset(name)
-
-
-def _fits(preset: Preset, dataset: str, severities: Any) -> bool:
-    return dataset in preset.datasets and severities in (None, list(preset.severities))
 
 
 def _sizes(record: Record) -> list[str]:

@@ -153,7 +153,7 @@ def test_commands_by_hand() -> None:
     )
     data = record("accuracy", "bicubic", "none", 4, "b100+", {}, flags=["untrained"])
     assert str(command(data)) == (
-        "python run_bench.py --algos bicubic --track accuracy --scale 4 --preset paper --data-root DIR "
+        "python run_bench.py --algos bicubic --track accuracy --scale 4 --datasets b100 --data-root DIR "
         "--allow-untrained --threads 1 --seed 0 --set accuracy.self_ensemble=true"
     )
     settings = {"sweep": [100, 4, 24], "repeats": 5, "kernel": "avx2; rm -rf /"}

@@ -109,12 +109,7 @@ def open_set(name: str, scale: int, root: Path | None = None, protocol: Protocol
     info = resolve(name)
     if info.key == "sample":
         return DataSet(info, scale, _sample_items(), protocol)
-    if root is None:
-        raise UserError(
-            f"{info.name} needs a data root: give --data-root or set {DATA_VARIABLE}. {info.how_to_get} "
-            "Without data, the set 'sample' can be used."
-        )
-    folder = find_set(root, info)
+    folder = _folder(info, root)
     items = list_items(folder, scale)
     if len(items) != info.pictures:
         raise UserError(
@@ -131,9 +126,28 @@ def available(root: Path | None) -> list[str]:
     return [info.key for info in SETS.values() if info.key != "sample" and candidates(root, info)] or ["sample"]
 
 
+def present(names: Iterable[str], root: Path | None = None) -> tuple[str, ...]:
+    """Keys of the named sets, each once. Raises `UserError` when one is unknown or has no folder under the root."""
+    infos = list({info.key: info for info in map(resolve, names)}.values())
+    for info in infos:
+        if info.key != "sample":
+            _folder(info, root)
+    return tuple(info.key for info in infos)
+
+
 def combined_sha256(hashes: Iterable[str]) -> str:
     """One hash for a set from its pairs' hashes, in any order."""
     return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()
+
+
+def _folder(info: SetInfo, root: Path | None) -> Path:
+    """A set's folder under the data root, which must be given."""
+    if root is None:
+        raise UserError(
+            f"{info.name} needs a data root: give --data-root or set {DATA_VARIABLE}. {info.how_to_get} "
+            "Without data, the set 'sample' can be used."
+        )
+    return find_set(root, info)
 
 
 def _check_lr(lr: NDArray[np.uint8], made: NDArray[np.uint8], item: Item, scale: int) -> NDArray[np.uint8]:
