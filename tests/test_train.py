@@ -104,6 +104,20 @@ def test_kill_9_and_resume_on_the_command_line(data: Path, tmp_path: Path, capsy
     assert (folder / WEIGHTS).read_bytes() == (tmp_path / "straight" / folder.name / WEIGHTS).read_bytes()
 
 
+def test_two_processes_take_the_steps_of_one(data: Path, tmp_path: Path) -> None:
+    flags = f"--algos fp32 --scale 2 --data {data} --validate {data} --preset smoke --device cpu --threads 1"
+    words = [*flags.split(), *"--iterations 2 --batch 2 --patch 8 --validate-every 2".split()]
+    losses = {}
+    for devices in (1, 2):
+        out = ["--devices", str(devices), "--out", str(tmp_path / str(devices))]
+        subprocess.run([sys.executable, ROOT / "run_bench.py", "train", *words, *out], check=True, capture_output=True)
+        record = json.loads((tmp_path / str(devices) / "fp32.srresnet.x2.smoke-s0" / RECORD).read_text())
+        assert record["processes"] == devices
+        losses[devices] = record["curves"]["loss"]
+    # Each process sees half of the batch; the mean of their gradients is that of the whole.
+    assert losses[2] == [[2, pytest.approx(losses[1][0][1], rel=1e-5)]]
+
+
 def test_a_first_ctrl_c_ends_after_a_checkpoint(
     data: Path, undisturbed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from bench.discover import discover
 from bench.nn.algorithm import Algorithm
 from bench.nn.backbones import srresnet
 from bench.nn.build import build_network
-from bench.nn.training.data import Pictures, load_pictures, to_pairs
+from bench.nn.training.data import Pictures, Sampler, load_pictures, to_pairs
 from bench.nn.training.listen import Silent
 from bench.nn.training.plan import Plan
 from bench.nn.training.run import WEIGHTS, Job, make_fabric, start_from, train
@@ -68,6 +68,21 @@ def test_a_crash_changes_nothing(key: str, pictures: Pictures, tmp_path: Path) -
         patch.setattr(Stepper, "step", crashing)
         run(key, pictures, tmp_path / "crashed")
     assert run(key, pictures, tmp_path / "crashed", resume=True) == run(key, pictures, tmp_path / "straight")
+
+
+@pytest.mark.parametrize("key", METHODS.values())
+def test_bfloat16_trains_every_method(key: str, pictures: Pictures) -> None:
+    algorithm = REGISTRY.loader(key)
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        network = build_network(algorithm, "srresnet", SCALE, 0)
+        teacher = build_network(REGISTRY.loader("fp32"), "srresnet", SCALE, 5) if algorithm.needs_teacher else None
+        sampler = Sampler(pictures, PLAN.batch, PLAN.lr_patch, PLAN.seed)
+        stepper = Stepper(make_fabric(precision=precision), algorithm, network, PLAN, sampler, teacher)
+        losses[precision] = [stepper.step(iteration) for iteration in range(3)]
+        assert all(value.dtype == torch.float32 for value in network.parameters())
+    assert losses["bf16"] != losses["fp32"]
+    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
 
 
 def test_a_recipe_may_start_from_the_teacher() -> None:
