@@ -106,7 +106,8 @@ def test_kill_9_and_resume_on_the_command_line(data: Path, tmp_path: Path, capsy
 
 def test_two_processes_take_the_steps_of_one(data: Path, tmp_path: Path) -> None:
     flags = f"--algos fp32 --scale 2 --data {data} --validate {data} --preset smoke --device cpu --threads 1"
-    words = [*flags.split(), *"--iterations 2 --batch 2 --patch 8 --validate-every 2".split()]
+    sizes = "--iterations 2 --batch 2 --patch 8 --validate-every 2"
+    words = [*flags.split(), *sizes.split()]
     losses = {}
     for devices in (1, 2):
         out = ["--devices", str(devices), "--out", str(tmp_path / str(devices))]
