@@ -1,4 +1,4 @@
-"""What is checked by compiling: the AVX-512 kernel under emulation, each file's symbols, a machine without compiler."""
+"""What is checked by compiling: other processors' kernels under emulation, each file's symbols, a missing compiler."""
 
 from __future__ import annotations
 
@@ -8,49 +8,38 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from toolchain import ARM, HERE, NATIVE, ROOT, X86, arm_compiler, build, host_compiler, run, sources
 
-ROOT = Path(__file__).resolve().parents[2]
-NATIVE = ROOT / "bench/packed/native"
-HERE = Path(__file__).resolve().parent
-EMULATOR = Path("/usr/include/simde/x86/avx512.h")
-KERNEL_FLAGS = {
-    "kernel_portable": [],
-    "kernel_avx2": ["-mavx2"],
-    "kernel_avx2_integer": ["-mavx2"],
-    "kernel_avx512_vpopcnt": ["-mavx512f", "-mavx512vpopcntdq"],
-}
+SIMDE = Path("/usr/include/simde/x86/avx512.h")
+KERNEL_FLAGS = {"kernel_portable": []} | X86 | ARM
 
 
-def run(*words: object, **options) -> str:
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, **options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture
-def compiler() -> str:
-    found = shutil.which("g++")
-    if found is None or os.uname().machine != "x86_64":
-        pytest.skip("needs g++ on an x86-64 machine")
-    return found
-
-
-def test_avx512_kernel_equals_the_portable_one_under_emulation(compiler: str, tmp_path: Path) -> None:
+def test_avx512_kernel_equals_the_portable_one_under_emulation(tmp_path: Path) -> None:
     """The kernel's own source, compiled against SIMDe: its logic runs here, its instructions on no processor."""
-    if not EMULATOR.exists():
+    compiler = host_compiler()
+    if not SIMDE.exists():
         pytest.skip("needs SIMDe (Debian: apt install libsimde-dev)")
-    kernel = tmp_path / "kernel.o"
-    program = tmp_path / "check"
-    sources = [NATIVE / f"{name}.cc" for name in ("layer", "prepare", "pool", "kernel_portable")]
-    standard = [compiler, "-std=c++17", "-w", "-pthread", f"-I{NATIVE}"]
-    run(*standard, "-O2", f"-I{HERE / 'simde'}", "-c", NATIVE / "kernel_avx512_vpopcnt.cc", "-o", kernel)
-    run(*standard, "-O1", HERE / "check_avx512.cc", *sources, kernel, "-o", program)
-    assert run(program).strip() == "220 cases agree"
+    emulated = (NATIVE / "kernel_avx512_vpopcnt.cc", ["-O2", f"-I{HERE / 'simde'}"])
+    files = [emulated, (HERE / "check_avx512.cc", []), *sources({})]
+    assert run(build(compiler, files, tmp_path, ["-O1"])).strip() == "210 cases agree"
+
+
+def test_neon_kernels_equal_the_portable_one_under_emulation(tmp_path: Path) -> None:
+    """Compiled for aarch64 and run by an emulator of a processor that has the dot product; an older one takes neon."""
+    compiler = arm_compiler()
+    emulator = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+    if emulator is None:
+        pytest.skip("needs an emulator of aarch64 (Debian: apt install qemu-user)")
+    files = [(HERE / "check_kernels.cc", []), *sources(ARM, "select")]
+    program = build(compiler, files, tmp_path, ["-O2"], ["-static"])
+    assert run(emulator, program, 2).strip() == "neon_dot neon portable 210 cases agree"
+    assert run(emulator, "-cpu", "cortex-a53", program).strip() == "neon portable"
 
 
 @pytest.mark.parametrize("name", KERNEL_FLAGS)
-def test_a_kernel_file_leaves_nothing_for_others_to_share(name: str, compiler: str, tmp_path: Path) -> None:
+def test_a_kernel_file_leaves_nothing_for_others_to_share(name: str, tmp_path: Path) -> None:
     """A weak symbol (inline function, template) compiled for one instruction set could be linked in for all."""
+    compiler = arm_compiler() if name in ARM else host_compiler()
     if shutil.which("nm") is None:
         pytest.skip("needs nm")
     flags = ["-std=c++17", "-O0", "-w", "-fPIC", "-fno-exceptions", *KERNEL_FLAGS[name]]

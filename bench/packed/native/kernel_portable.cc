@@ -179,6 +179,6 @@ void epilogue(const EpilogueParams& params, const EpilogueSpan& span) {
 }
 
 const BinaryOps binary{"portable", 8, 8 * kChannelBlock, pack, prepare, accumulate_binary};
-const IntegerOps integer{"portable", 2, 0, quantize, prepare_integer, accumulate_integer};
+const IntegerOps integer{"portable", 2, 0, 0, quantize, prepare_integer, accumulate_integer};
 
 } // namespace bisr::portable

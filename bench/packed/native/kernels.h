@@ -68,7 +68,8 @@ constexpr int kGroupBytes = 4;
 // Small integers on both sides; products and sums are exact.
 struct IntegerOps {
     const char* name;
-    int group; // channels of a group: 2 as int16, or 4 as bytes (unsigned inputs, signed weights)
+    int group; // channels of a group: 2 as int16, or 4 as bytes with signed weights
+    int most;  // bytes: largest input that a row holds, 255 (unsigned) or 127 (signed); int16: 0, inputs stay as they are
     // Largest |sum| that one lane may reach between flushes, where the products of two channels meet in a lane; 0 when
     // there is no limit below that of int32.
     int sum_limit;
@@ -123,5 +124,16 @@ void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
 namespace avx512_vpopcnt {
 extern const BinaryOps binary;
 } // namespace avx512_vpopcnt
+
+namespace neon_dot {
+void accumulate(const Span& span, std::int32_t* sums); // of neon::bytes
+} // namespace neon_dot
+
+namespace neon {
+extern const BinaryOps binary;
+extern const IntegerOps integer;
+extern const IntegerOps bytes; // for processors with the dot product of bytes
+void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
+} // namespace neon
 
 } // namespace bisr

@@ -46,6 +46,7 @@ Layer::Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input
 void Layer::choose_integer_ops(const Kernel& kernel, const std::int8_t* weights) {
     constexpr int kWorthwhile = 4; // groups per flush below which flushing costs more than the narrow lanes save
     const Geometry& g = geometry_;
+    const int input_span = std::max(1, static_cast<int>(uniform_.high - uniform_.low));
     integer_ = kernel.integer;
     if (kernel.narrow != nullptr) {
         const std::size_t count = static_cast<std::size_t>(g.bases) * g.out_channels * g.taps() * g.in_channels;
@@ -53,12 +54,14 @@ void Layer::choose_integer_ops(const Kernel& kernel, const std::int8_t* weights)
         for (std::size_t i = 0; i < count; ++i) {
             largest = std::max(largest, std::abs(static_cast<int>(weights[i])));
         }
-        const int input_span = std::max(1, static_cast<int>(uniform_.high - uniform_.low));
         groups_per_flush_ = kernel.narrow->sum_limit / (2 * input_span * largest);
         if (groups_per_flush_ >= kWorthwhile) {
             integer_ = kernel.narrow;
-            zero_ = static_cast<int>(uniform_.low);
         }
+    }
+    if (integer_->most > 0) {
+        // Inputs move into the range of a byte. Lying within [low, high], the shift adds no larger sums.
+        zero_ = static_cast<int>(uniform_.low) + std::max(0, input_span - integer_->most);
     }
     accumulate_ = integer_->accumulate;
     depth_ = (g.in_channels + integer_->group - 1) / integer_->group;
