@@ -149,7 +149,9 @@ def test_threads_follow_pytorch_unless_set(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_kernel_is_forced_by_name(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KERNEL_VARIABLE, kernel)
-    assert selected_kernel() == kernel == PackedLayer(SPECS[0]).kernel
+    assert selected_kernel() == kernel
+    # A kernel may extend another and take its binary operations: neon_dot those of neon.
+    assert kernel.startswith(PackedLayer(SPECS[0]).kernel)
     monkeypatch.setenv(KERNEL_VARIABLE, "")
     assert selected_kernel() == KERNELS[0]
 
@@ -162,8 +164,8 @@ def test_a_kernel_that_does_not_exist_is_named_with_those_that_do(monkeypatch: p
 
 def test_a_kernel_beyond_this_processor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     beyond = sorted({"avx512_vpopcnt", "avx2"} - set(KERNELS))
-    if not beyond or KERNELS == ["portable"]:
-        pytest.skip("this processor runs every kernel of its family")
+    if not beyond or "avx2" not in KERNELS:
+        pytest.skip("this processor runs every kernel of its family, or none")
     monkeypatch.setenv(KERNEL_VARIABLE, beyond[0])
     with pytest.raises(UserError, match="does not run on this processor"):
         PackedLayer(SPECS[0])

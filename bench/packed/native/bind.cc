@@ -177,7 +177,8 @@ std::unique_ptr<Layer> sign_integer_layer(const std::string& kernel, const Weigh
 std::unique_ptr<Layer> uniform_layer(const std::string& kernel, const Weights& weights, const MaybeVector& shift,
                                      float step, int low, int high, const Common& common) {
     const Geometry geometry = weights_geometry(weights, common);
-    require(low <= high && low >= -255 && high <= 255, "low, high: expected -255 <= low <= high <= 255");
+    require(low <= high && low >= -255 && high <= 255 && high - low <= 255,
+            "low, high: expected -255 <= low <= high <= 255, at most 256 values");
     require(std::isfinite(step) && step > 0, "step: expected a positive float32");
     require_exact_sums(geometry, std::max(std::abs(low), std::abs(high)), largest(weights));
     bisr::UniformQuantizer input{copied(shift, geometry.in_channels, "shift"), step, static_cast<float>(low),
