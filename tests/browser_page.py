@@ -54,16 +54,12 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def visit(browser: Any, page_file: Path) -> Iterator[Callable[..., Any]]:
     """Open the page with a given address; any script error, console error or request elsewhere fails the test."""
-    contexts, problems = [], []
+    contexts: list[Any] = []
+    problems: list[str] = []
 
     def go(address: str = "", **context: Any) -> Any:
-        contexts.append(browser.new_context(viewport={"width": 1400, "height": 900}, **context))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(1000 * PATIENCE_S)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("request", lambda asked: None if asked.url.startswith(LOCAL) else problems.append(asked.url))
-        page.goto(page_file.as_uri() + address)
+        page = open_page(browser, page_file, address, problems, **context)
+        contexts.append(page.context)
         return page
 
     yield go
@@ -79,6 +75,32 @@ def soon(page: Any, read: Callable[[], T], holds: Callable[[T], bool]) -> T:
         assert time.monotonic() < deadline, f"still {found!r} after {PATIENCE_S:g} s"
         page.wait_for_timeout(30)
     return found
+
+
+def open_page(browser: Any, file: Path, address: str = "", problems: list[str] | None = None, **context: Any) -> Any:
+    """The page of a file in a window of its own; what goes wrong on it is added to ``problems``."""
+    told = [] if problems is None else problems
+    page = browser.new_context(viewport={"width": 1400, "height": 900}, **context).new_page()
+    page.set_default_timeout(1000 * PATIENCE_S)
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("console", lambda said: told.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("request", lambda asked: None if asked.url.startswith(LOCAL) else told.append(asked.url))
+    page.goto(file.as_uri() + address)
+    ready(page)
+    return page
+
+
+def save(page: Any, name: str) -> str:
+    """The text of a download by the name of its button."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=name, exact=True).click()
+    assert waiting.value.suggested_filename.startswith("bisrbench-")
+    return Path(waiting.value.path()).read_text(encoding="utf-8")
+
+
+def ready(page: Any) -> None:
+    """Wait until a page has read its data and drawn itself."""
+    expect(page.locator("html[data-ready]")).to_have_count(1)
 
 
 def resize(page: Any, width: int, height: int) -> None:

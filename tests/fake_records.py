@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.nouns import Card, Cell, Metric
-from bench.record import Machine, Measured, Provenance, Record
+from bench.record import Machine, Measured, Provenance, Record, sha256
 
 MACHINE = Machine(id="imaginary-2c-000000", cpu="Imaginary CPU @ 2.0 GHz", cores=2, arch="x86_64", system="Linux")
 
@@ -210,6 +210,29 @@ def _infer(algo: str, backbone: str, scale: int, chance: random.Random) -> list[
     flags = ["unstable"] if algo == "dorefa" else []
     raw = {"latency_ms": samples, "fp32_latency_ms": [full * (1 + abs(chance.gauss(0, 0.02))) for _ in range(20)]}
     return [record("infer", algo, backbone, scale, "320x180-t1", values, samples=raw, kernels=kernels, flags=flags)]
+
+
+def thousand() -> list[Record]:
+    """Records that fill a thousand rows, each with hashes, a time and a commit of its own as measured ones have."""
+    backbones = ("srresnet", "edsr", "edsr_large", "rdn", "rcan", "swinir_s", "novel")
+    made = realistic(backbones=backbones, scales=(2, 3, 4))
+    return [_with_origin(number, one) for number, one in enumerate(made)]
+
+
+def _with_origin(number: int, one: Record) -> Record:
+    def digest(*parts: object) -> str:
+        return sha256([str(part) for part in parts])
+
+    cell = one.cell
+    facts = {
+        "utc": f"2030-{1 + number % 12:02}-{1 + number % 28:02}T{number % 24:02}:{7 * number % 60:02}:00+00:00",
+        "commit": digest("commit", number // 100)[:40],
+        "fingerprint": digest(number),
+        "weights_sha256": digest(cell.algo, cell.backbone, cell.scale),
+        "adapter_sha256": digest(cell.algo),
+        "dataset_sha256": digest(cell.case, cell.scale),
+    }
+    return one.model_copy(update={"provenance": one.provenance.model_copy(update=facts)})
 
 
 _MAKERS = {"accuracy": _accuracy, "robust": _robust, "comp": _comp, "infer": _infer}

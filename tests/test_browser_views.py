@@ -15,21 +15,20 @@ from browser_page import (
     column,
     expect,
     expect_address,
-    expect_column,
     expect_overall,
     expected,
     head,
     needs_browser,
     page_file,
+    ready,
     resize,
+    save,
     soon,
     visit,
 )  # fmt: skip
-from fake_records import CARDS, record
+from fake_records import CARDS
 
 from bench.scoring import ScoringRule
-from bench.store import Store
-from reports import build
 from reports.board import boards
 from reports.known import known
 from reports.latex import tabular
@@ -104,13 +103,6 @@ def test_a_broken_address_is_harmless(visit: Callable[..., Any], address: str) -
     page = visit(address)
     expect(page.get_by_role("tab", selected=True)).to_have_text("Leaderboard")
     expect_overall(page, expected(ScoringRule()))
-
-
-def save(page: Any, name: str) -> str:
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=name, exact=True).click()
-    assert waiting.value.suggested_filename.startswith("bisrbench-")
-    return Path(waiting.value.path()).read_text(encoding="utf-8")
 
 
 def test_downloads_hold_what_is_shown(visit: Callable[..., Any]) -> None:
@@ -218,6 +210,7 @@ def test_phone_width(visit: Callable[..., Any]) -> None:
     page = visit("#tab=accuracy")
     resize(page, 390, 844)
     page.reload()
+    ready(page)
     fits = "document.documentElement.scrollWidth <= innerWidth"
     page.wait_for_function(fits)
     expect(head(page, "accuracy", "Method")).to_be_visible()
@@ -233,30 +226,6 @@ def test_phone_width(visit: Callable[..., Any]) -> None:
     expect(page.get_by_role("slider")).to_have_count(0)
 
 
-def test_a_long_table_grows_as_it_is_scrolled(browser: Any, tmp_path: Path) -> None:
-    algos = [f"m{number}" for number in range(600)]
-    made = [record("accuracy", algo, "srresnet", 2, "set5", {"psnr_y": 30 + n / 100}) for n, algo in enumerate(algos)]
-    store = Store(tmp_path / "store")
-    for one in made:
-        store.write(one)
-    page = browser.new_page()
-    page.goto(build([store.root], tmp_path / "out", ["html"])[0].as_uri() + "#tab=accuracy")
-    rows = page.locator('[data-table="accuracy"] tbody tr')
-    expect(rows).to_have_count(200)
-    expect(page.locator("#count")).to_have_text("600 of 600 rows")
-    page.evaluate("document.querySelector('[data-table=accuracy]').scrollTo(0, 1e6)")
-    expect(rows).to_have_count(400)
-    head(page, "accuracy", "PSNR").click()
-    soon(page, lambda: column(page, "accuracy", "PSNR")[0], "35.99".__eq__)
-    page.fill("#search", "m599")
-    expect_column(page, "accuracy", "Method", ["m599"])
-    page.fill("#search", "")
-    soon(page, rows.count, lambda count: count >= 200)
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    expect(rows).to_have_count(600)
-    page.close()
-
-
 def test_theme_can_be_chosen(visit: Callable[..., Any]) -> None:
     page = visit("", color_scheme="light")
     paper = page.locator("html")
@@ -265,6 +234,7 @@ def test_theme_can_be_chosen(visit: Callable[..., Any]) -> None:
     expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
     expect(paper).not_to_have_css("background-color", light)
     page.reload()
+    ready(page)
     expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
     expect(paper).not_to_have_css("background-color", light)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +12,9 @@ from fake_records import CARDS, MACHINE, realistic, record
 import reports
 from bench.nouns import Card, UserError
 from bench.record import Record
-from bench.scoring import ScoringRule
 from bench.store import Store
-from reports.board import boards
 from reports.command import command
 from reports.console import console_text
-from reports.html import page
 from reports.known import Known, known
 from reports.latex import tabular
 from reports.table import Column, Entry, Row, marked
@@ -264,31 +260,3 @@ def test_latex_in_the_form_of_the_field(records: list[Record]) -> None:
     frb = next(line for line in text.splitlines() if line.startswith("FRB"))
     assert "\\best{37.68}" in frb
     assert text.count("\\toprule") == text.count("\\bottomrule") == 1
-
-
-def test_a_large_page_stays_small_without_its_pictures() -> None:
-    made = reports.latest(realistic(backbones=("srresnet", "edsr", "rdn", "swinir_s"), scales=(2, 3, 4)))
-    tables = [track_table(made, track, OFFLINE) for track in tracks_in(made)]
-    assert sum(len(table.rows) for table in tables) > 550
-    text = page(made, tables, boards(made, ScoringRule(), OFFLINE), ScoringRule(), OFFLINE)
-    assert len(re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL).encode()) < 300_000
-
-
-def test_no_network_is_asked_for(tmp_path: Path, records: list[Record]) -> None:
-    (made,) = reports.build([store_of(tmp_path / "store", records)], tmp_path / "out", ["html"], CARDS)
-    text = made.read_text()
-    assert not re.search(r"<[^>]*\s(?:src|srcset|action|poster)=", text)
-    style = text.partition("<style>")[2].partition("</style>")[0]
-    assert "url(" not in style and "@import" not in style
-
-
-def test_a_site_links_to_its_own_pages(tmp_path: Path, records: list[Record]) -> None:
-    made = reports.build([store_of(tmp_path / "store", records)], tmp_path / "out", ["site"], CARDS)
-    assert len(made) == 1 + len(CARDS) + 4 + 1  # the first page, methods, tracks, the check of the order
-    for path in made:
-        text = path.read_text()
-        links = re.findall(r'href="([^"#]+)"', text.partition('<script type="application/json"')[0])
-        local = [link for link in links if not link.startswith("http")]
-        assert local and all((path.parent / link).resolve().is_file() for link in local), path
-    method = (tmp_path / "out" / "methods" / "frb.html").read_text()
-    assert "a1*sign(W)" in method and "--algos frb --track infer" in method

@@ -7,13 +7,13 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from fake_records import CARDS, MACHINE, realistic, record
 from hypothesis import given
 from hypothesis import strategies as st
+from page_parts import Page, data_of
 
 import reports
 from bench.nouns import Card
@@ -114,28 +114,6 @@ def hostile() -> tuple[list[Record], Known]:
     return spoilt, replace(OFFLINE, cards=base, tracks={"infer": (EVIL, EVIL)}, problems=(EVIL,))
 
 
-class Page(HTMLParser):
-    """Tags and attributes of a page, and the text of its scripts."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self._inside = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attributes)))
-        self._inside = tag == "script"
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = False
-
-    def handle_data(self, text: str) -> None:
-        if self._inside:
-            self.scripts.append(text)
-
-
 def hostile_page(hostile: tuple[list[Record], Known]) -> str:
     made, names = hostile
     tables = [track_table(made, track, names) for track in tracks_in(made)]
@@ -144,17 +122,19 @@ def hostile_page(hostile: tuple[list[Record], Known]) -> str:
 
 def test_hostile_text_is_text_in_html(hostile: tuple[list[Record], Known]) -> None:
     text = hostile_page(hostile)
-    found = Page(text)
+    found, data = Page(text), data_of(text)
     assert len(found.scripts) == 2 and "alert(1)" not in found.scripts[1]
-    assert json.loads(found.scripts[0])["methods"]["frb"]["url"] == ""
-    assert "alert" in found.scripts[0] and "<" not in found.scripts[0]
-    for tag, attributes in found.tags:
+    assert data["methods"]["frb"]["url"] == "" and "alert(1)" in data["methods"]["frb"]["name"]
+    charts = [tag for picture in data["pictures"] for tag in Page(picture).tags]
+    assert len(charts) > 100
+    for tag, attributes in found.tags + charts:
         assert not any(name.startswith("on") for name in attributes), (tag, attributes)
         assert (attributes.get("href") or "#").startswith(("#", "https://", "http://")), attributes
         assert "src" not in attributes and tag not in ("iframe", "object", "embed", "form", "link", "base")
         assert re.fullmatch(r"[\w:.+-]*", attributes.get("id") or ""), attributes
+    assert "script" not in {tag for tag, _ in charts}
     for char in "\u202e\u200f\x00":
-        assert char not in text
+        assert char not in text and char not in json.dumps(data, ensure_ascii=False)
     policy = dict(found.tags[[tag for tag, _ in found.tags].index("meta") + 1][1])["content"]
     assert policy.startswith("default-src 'none'; script-src 'sha256-") and "unsafe" not in policy
 

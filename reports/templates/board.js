@@ -65,7 +65,10 @@ function updateBoard() {
   updateView(view);
   updateSliders(board);
   byId("scope").value = state.scope;
-  for (const figure of document.querySelectorAll("[data-scope]")) figure.hidden = figure.dataset.scope !== state.scope;
+  for (const figure of document.querySelectorAll("[data-scope]")) {
+    figure.hidden = figure.dataset.scope !== state.scope;
+    if (!figure.hidden) drawPictures(figure);
+  }
 }
 
 function bestOf(pairs) {

@@ -1,6 +1,7 @@
 "use strict";
-// Data, state and the address. All text reaches the page through textContent: nothing here builds markup from strings.
-const DATA = JSON.parse(document.getElementById("data").textContent);
+// Data, state and the address. All text reaches the page through textContent; the only markup made from strings are the
+// charts (reports.svg), parsed as documents in which nothing runs.
+let DATA;
 const DASH = "\u2013";
 const FACETS = ["scale", "backbone", "bits", "family"];
 const views = new Map();
@@ -29,6 +30,22 @@ function fixed(value, digits) {
   if (digits >= 6) return value === 0 ? "0" : value.toExponential(1);
   const text = Math.abs(value).toFixed(digits);
   return value < 0 && Number(text) !== 0 ? "-" + text : text;
+}
+
+// The data is JSON, compressed and written as base64 (reports.html.compressed).
+async function readData() {
+  const bytes = Uint8Array.from(atob(byId("data").textContent), (char) => char.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  DATA = JSON.parse(await new Response(stream).text());
+}
+
+// Puts the charts of a part of the page in their places when it first comes into sight.
+function drawPictures(host) {
+  for (const place of host.querySelectorAll("[data-picture]")) {
+    const parsed = new DOMParser().parseFromString(DATA.pictures[place.dataset.picture], "text/html");
+    place.replaceChildren(...parsed.body.childNodes);
+    delete place.dataset.picture;
+  }
 }
 
 function changeText(percent) {

@@ -72,31 +72,34 @@ function makeFacets() {
 }
 
 function updatePlots() {
+  if (state.tab !== "_plots") return;
   for (const figure of document.querySelectorAll(".figures figure")) {
     const { scale, backbone } = figure.dataset;
     const out = (name, value) => value && value !== "0" && state.facets[name].size > 0 && !state.facets[name].has(value);
     figure.hidden = Boolean(out("scale", scale) || out("backbone", backbone));
+    if (!figure.hidden && figure.querySelector("[data-picture]")) {
+      drawPictures(figure);
+      if (figure.classList.contains("fig-robustness")) makeLines(figure);
+    }
   }
 }
 
-function makeLines() {
-  for (const figure of document.querySelectorAll(".fig-robustness")) {
-    const algos = [...new Set([...figure.querySelectorAll(".ln")].map((line) => line.dataset.algo))];
-    let kept = "";
-    const light = (algo) => {
-      figure.classList.toggle("one", Boolean(algo));
-      for (const line of figure.querySelectorAll(".ln")) line.classList.toggle("on", line.dataset.algo === algo);
-      for (const chip of figure.querySelectorAll(".chips button")) chip.setAttribute("aria-pressed", chip.dataset.algo === algo);
-    };
-    const chips = algos.map((algo) => el("button", { type: "button", "data-algo": algo, "aria-pressed": "false", on: {
-      mouseenter: () => light(algo), mouseleave: () => light(kept), focus: () => light(algo), blur: () => light(kept),
-      click: () => { kept = kept === algo ? "" : algo; light(kept || algo); },
-    } }, method(algo).name));
-    figure.querySelector("h3").after(el("div", { class: "chips", role: "group", "aria-label": "Single out a method" }, ...chips));
-    for (const line of figure.querySelectorAll(".ln")) {
-      line.addEventListener("mouseenter", () => light(line.dataset.algo));
-      line.addEventListener("mouseleave", () => light(kept));
-    }
+function makeLines(figure) {
+  const algos = [...new Set([...figure.querySelectorAll(".ln")].map((line) => line.dataset.algo))];
+  let kept = "";
+  const light = (algo) => {
+    figure.classList.toggle("one", Boolean(algo));
+    for (const line of figure.querySelectorAll(".ln")) line.classList.toggle("on", line.dataset.algo === algo);
+    for (const chip of figure.querySelectorAll(".chips button")) chip.setAttribute("aria-pressed", chip.dataset.algo === algo);
+  };
+  const chips = algos.map((algo) => el("button", { type: "button", "data-algo": algo, "aria-pressed": "false", on: {
+    mouseenter: () => light(algo), mouseleave: () => light(kept), focus: () => light(algo), blur: () => light(kept),
+    click: () => { kept = kept === algo ? "" : algo; light(kept || algo); },
+  } }, method(algo).name));
+  figure.querySelector("h3").after(el("div", { class: "chips", role: "group", "aria-label": "Single out a method" }, ...chips));
+  for (const line of figure.querySelectorAll(".ln")) {
+    line.addEventListener("mouseenter", () => light(line.dataset.algo));
+    line.addEventListener("mouseleave", () => light(kept));
   }
 }
 
@@ -203,7 +206,7 @@ function start() {
       views.set(key, makeView(DATA.tables.find((table) => table.key === key), host));
     }
   }
-  makeTabs(); makeFacets(); makeTips(); makeTheme(); makeDrawer(); makeLines();
+  makeTabs(); makeFacets(); makeTips(); makeTheme(); makeDrawer();
   if (DATA.boards.length) makeSliders();
   if (DATA.boards.length && NARROW) byId("weights").open = false;
   byId("search").addEventListener("input", (event) => { state.q = event.target.value.slice(0, 200); update(); });
@@ -227,4 +230,7 @@ function start() {
   arrive();
 }
 
-start();
+readData().then(start).then(() => { document.documentElement.dataset.ready = ""; }, (error) => {
+  byId("unread").hidden = false;
+  throw error;
+});
