@@ -154,7 +154,9 @@ def reports_exist() -> bool:
 
 def show_results(summary: Summary, store: Store, pages: Path, formats: list[str], cards: Mapping[str, Card]) -> int:
     """Print the tables, make the pages, say where everything is; the run's exit code."""
-    code = 1 if summary.failed else 0
+    # A run that ends without a single number is no success, whatever the reasons.
+    numberless = bool(summary.records) and not any(record.status == "ok" for record in summary.records)
+    code = 1 if summary.failed or numberless else 0
     if not reports_exist():
         sys.stderr.write("reports/ is not there: records only, no table and no page.\n")
     elif summary.records:
@@ -167,13 +169,7 @@ def show_results(summary: Summary, store: Store, pages: Path, formats: list[str]
             code = 1
     sys.stdout.write(f"Records: {store.root}\n")
     sys.stdout.flush()
-    reasons: dict[str, list[tuple[Cell, Path]]] = {}
-    for cell, reason, log in summary.failed:
-        reasons.setdefault(reason, []).append((cell, log))
-    for reason, cells in reasons.items():
-        names = ", ".join(str(cell) for cell, _ in cells)
-        logs = "".join(f"  log: {log}\n" for _, log in cells[:3])
-        sys.stderr.write(f"failed: {names}\n  {reason}\n{logs}")
+    _show_failures(summary.failed)
     if summary.interrupted:
         total = summary.measured + summary.left
         sys.stderr.write(
@@ -182,6 +178,17 @@ def show_results(summary: Summary, store: Store, pages: Path, formats: list[str]
         )
         return 130
     return code
+
+
+def _show_failures(failed: Iterable[tuple[Cell, str, Path]]) -> None:
+    """Each reason once, with the cells it holds for and the first logs."""
+    reasons: dict[str, list[tuple[Cell, Path]]] = {}
+    for cell, reason, log in failed:
+        reasons.setdefault(reason, []).append((cell, log))
+    for reason, cells in reasons.items():
+        names = ", ".join(str(cell) for cell, _ in cells)
+        logs = "".join(f"  log: {log}\n" for _, log in cells[:3])
+        sys.stderr.write(f"failed: {names}\n  {reason}\n{logs}")
 
 
 def _show_reports(summary: Summary, store: Store, pages: Path, formats: list[str], cards: Mapping[str, Card]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tabulate import SEPARATING_LINE, tabulate
 
 from reports.table import Column, Row, Table
@@ -12,13 +14,17 @@ FLAG_WIDTH = 44
 
 
 def console_text(table: Table) -> str:
-    """Plain text: title, table, notes. Headings take two lines, the group above the metric."""
+    """Plain text: title, table, notes. Headings take two lines, the group above the metric.
+
+    Rows without a single number stand below the table, by reason.
+    """
     columns = [column for column in table.columns if column.shown]
-    if not any(_has_words(table, row, column) for row in table.rows for column in columns if column.key == "flags"):
+    rows = [row for row in table.rows if _has_number(table, row, columns)]
+    if not any(_has_words(table, row, column) for row in rows for column in columns if column.key == "flags"):
         columns = [column for column in columns if column.key != "flags"]
     lines: list[object] = []
-    for place, row in enumerate(table.rows):
-        if place and row.scale != table.rows[place - 1].scale:
+    for place, row in enumerate(rows):
+        if place and row.scale != rows[place - 1].scale:
             lines.append(SEPARATING_LINE)
         lines.append([table.entry(row, column).text(column) for column in columns])
     text = tabulate(
@@ -29,7 +35,25 @@ def console_text(table: Table) -> str:
         colalign=["left" if column.text else "right" for column in columns],
         maxcolwidths=[FLAG_WIDTH if column.key == "flags" else None for column in columns],
     )
-    return "\n".join([table.title, "", text, *(["", *table.notes] if table.notes else [])])
+    notes = [*_numberless(table), *table.notes]
+    return "\n".join([table.title, "", text, *(["", *notes] if notes else [])])
+
+
+def _has_number(table: Table, row: Row, columns: Sequence[Column]) -> bool:
+    """True where a measured column has a value, or where the table has no such column."""
+    own = [column for column in columns if not column.text and column.key != "scale"]
+    return not own or any(table.entry(row, column).value is not None for column in own)
+
+
+def _numberless(table: Table) -> list[str]:
+    """One line a reason: the methods, backbones and scales without a number."""
+    columns = [column for column in table.columns if column.shown]
+    reasons: dict[str, list[str]] = {}
+    for row in table.rows:
+        if not _has_number(table, row, columns):
+            reason = str(row.entries["flags"].value or "") if "flags" in row.entries else ""
+            reasons.setdefault(reason, []).append(f"{row.algo} {row.backbone} x{row.scale}")
+    return [f"No number: {', '.join(names)}{': ' if reason else ''}{reason}" for reason, names in reasons.items()]
 
 
 def markdown_text(table: Table) -> str:

@@ -62,7 +62,7 @@ def test_a_record_holds_every_picture_and_where_it_comes_from() -> None:
 
 
 def test_random_weights_are_refused_with_what_to_do() -> None:
-    with pytest.raises(UserError, match=r"train --algos conv .* --weights conv=FILE.* --allow-untrained"):
+    with pytest.raises(Unsupported, match=r"no trained weights .*train, --weights KEY=FILE, or --allow-untrained"):
         TRACK.run(cell("accuracy", "conv"), context())
 
 

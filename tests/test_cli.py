@@ -115,6 +115,13 @@ def test_unsupported_is_an_answer_not_a_failure(bench, out: Path) -> None:
     assert "unsupported: has no letters" in errors
 
 
+def test_a_run_without_a_single_number_is_no_success(bench, out: Path) -> None:
+    words = ("--algos", "alpha", *RUN[2:], "--out", out, "--set", "count.refuse=alpha")
+    for _ in range(2):
+        code, *_ = bench(*words)
+        assert (code, statuses(out)) == (1, {"alpha": "unsupported"})
+
+
 def test_a_damaged_record_is_reported_kept_and_measured_again(bench, out: Path) -> None:
     bench(*RUN, "--out", out)
     path = next(Store(out).files())

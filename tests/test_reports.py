@@ -260,3 +260,11 @@ def test_latex_in_the_form_of_the_field(records: list[Record]) -> None:
     frb = next(line for line in text.splitlines() if line.startswith("FRB"))
     assert "\\best{37.68}" in frb
     assert text.count("\\toprule") == text.count("\\bottomrule") == 1
+
+
+def test_rows_without_a_number_stand_below_the_console_table_by_reason() -> None:
+    made = [record("accuracy", "frb", "srresnet", 4, "set5", {"psnr_y": 31.0})]
+    made += [record("accuracy", key, "srresnet", 4, "set5", status="unsupported", reason="no weights") for key in "ab"]
+    text = console_text(track_table(made, "accuracy", OFFLINE))
+    assert "No number: a srresnet x4, b srresnet x4: unsupported: no weights" in text
+    assert sum(line.startswith(("a ", "b ")) for line in text.splitlines()) == 0

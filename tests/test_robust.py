@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sr_networks import Conv, cell, context
 
-from bench.nouns import Outcome, Settings, UserError
+from bench.nouns import Outcome, Settings, Unsupported, UserError
 from bench.scoring.evidence import Measured
 from bench.scoring.robust import curve
 from bench.scoring.rule import ScoringRule
@@ -102,7 +102,7 @@ def test_refusals_come_before_the_run() -> None:
         cells(extra={"robust.memory_mb": 0})
     with pytest.raises(UserError, match="severities"):
         cells(severities=(0, 1))
-    with pytest.raises(UserError, match="no trained weights"):
+    with pytest.raises(Unsupported, match="no trained weights"):
         TRACK.run(cell("robust", "conv"), context())
 
 

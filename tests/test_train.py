@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from train_kit import PLAN, Exploding, Overflowing, Poisoned, Small, make_pictures, run
 
 from bench.discover import load_class
+from bench.nn import weights
 from bench.nn.training import checkpoint
 from bench.nn.training.cli import main
 from bench.nn.training.run import RECORD, WEIGHTS
@@ -102,6 +103,19 @@ def test_kill_9_and_resume_on_the_command_line(data: Path, tmp_path: Path, capsy
     assert "resumed at iteration" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "straight")]) == 0
     assert (folder / WEIGHTS).read_bytes() == (tmp_path / "straight" / folder.name / WEIGHTS).read_bytes()
+
+
+def test_a_finished_run_can_be_kept_as_reference_later(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Path] = []
+    monkeypatch.setattr(weights, "keep_as_reference", lambda card, path, record: kept.append(path) or path)
+    flags = f"--algos {KIT}:Small --scale 2 --data {data} --validate {data} --preset smoke --device cpu --threads 1"
+    sizes = "--iterations 2 --batch 2 --patch 8"
+    words = [*flags.split(), *sizes.split(), "--out", str(tmp_path)]
+    assert main(words) == 0 and kept == []
+    assert main([*words, "--resume", "--store-reference"]) == 0
+    assert kept == [tmp_path / "small.srresnet.x2.smoke-s0" / WEIGHTS]
 
 
 def test_two_processes_take_the_steps_of_one(data: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from bench.nn.weights import NONE_NEEDED, OWN, prepare_network, seed_of
-from bench.nouns import Cell, Context, Unsupported, UserError
+from bench.nouns import Cell, Context, Unsupported
 
 UNTRAINED = "untrained"
 
@@ -31,19 +31,15 @@ def trained_network(cell: Cell, context: Context) -> Trained:
     """Build the cell's network with the user's weights, else the reference weights.
 
     Raises:
-        UserError: there are none and untrained networks were not asked for, or a file does not fit.
-        Unsupported: the algorithm does not fit the backbone or the scale, or there are reference weights of other
-            seeds only: the same weights under two seeds would look like a spread of zero.
+        Unsupported: the algorithm does not fit the backbone or the scale; there are no weights and untrained networks
+            were not asked for, since random weights say nothing about a method; or there are reference weights of other
+            seeds only, since the same weights under two seeds would look like a spread of zero.
+        UserError: a file does not fit.
     """
     seed = context.settings.seed
     network, sha256, label = prepare_network(context.load_algorithm(cell.algo), cell, context.settings)
     if label is None and not context.settings.allow_untrained:
-        raise UserError(
-            f"{cell.algo} on {cell.backbone} x{cell.scale} has no trained weights, and random ones say nothing about a "
-            f"method. Train them: run_bench.py train --algos {cell.algo} --backbone {cell.backbone} --scale "
-            f"{cell.scale}; or give a file: --weights {cell.algo}=FILE.safetensors; or score it untrained: "
-            "--allow-untrained."
-        )
+        raise Unsupported("no trained weights (run_bench.py train, --weights KEY=FILE, or --allow-untrained)")
     if label is not None and seed_of(label) not in (None, seed):
         raise Unsupported(f"no reference weights of seed {seed}, only of seed {seed_of(label)}")
     return Trained(network, sha256, label or UNTRAINED)

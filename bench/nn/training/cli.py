@@ -98,6 +98,7 @@ class _Session:
         name = job.folder.name
         if self.flags.resume and (job.folder / RECORD).is_file():
             self._say(f"{name}: complete already")
+            self._keep(job, key)
             return True
         plan = job.plan
         self._say(
@@ -169,16 +170,22 @@ class _Session:
 
     def _report(self, job: Job, key: str) -> None:
         from bench.nn.training.run import RECORD, WEIGHTS
-        from bench.nn.weights import keep_as_reference
 
-        record = json.loads((job.folder / RECORD).read_text(encoding="utf-8"))
-        scores = record["validation"]
+        scores = json.loads((job.folder / RECORD).read_text(encoding="utf-8"))["validation"]
         sys.stdout.write(
             f"{job.folder.name}: PSNR {scores['psnr_y_start']:.2f} dB at the start, {scores['psnr_y']:.2f} dB at the "
             f"end, bicubic {scores['psnr_y_bicubic']:.2f} dB ({scores['pictures']} validation pictures)\n"
             f"Weights: {job.folder / WEIGHTS}\n"
         )
+        self._keep(job, key)
+
+    def _keep(self, job: Job, key: str) -> None:
+        """As reference weights, where the user asked for that."""
+        from bench.nn.training.run import RECORD, WEIGHTS
+        from bench.nn.weights import keep_as_reference
+
         if self.flags.store_reference:
+            record = json.loads((job.folder / RECORD).read_text(encoding="utf-8"))
             path = keep_as_reference(self.registry.cards[key], job.folder / WEIGHTS, record)
             sys.stdout.write(f"Reference weights: {path}\n")
 
@@ -239,5 +246,6 @@ def _parser() -> argparse.ArgumentParser:
     out.add_argument("--checkpoint-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
     out.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run's folder")
     out.add_argument("--store-reference", action="store_true",
-                     help="keep the result in the method's folder as reference weights")  # fmt: skip
+                     help="keep the result in the method's folder as reference weights; with --resume, a "
+                     "finished run's too")  # fmt: skip
     return parser
