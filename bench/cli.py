@@ -39,7 +39,7 @@ examples:
   run_bench.py data | train | report --help            data sets; training; pages from existing records
 
 A finished cell is not measured again. Stop at any time: the same command continues.
-Exit code: 0 all well, 1 a cell failed, 2 the command was wrong, 130 interrupted.
+Exit code: 0 all well, 1 a cell failed or none gave a number, 2 the command was wrong, 130 interrupted.
 """
 
 
