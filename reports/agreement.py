@@ -58,8 +58,11 @@ class Comparison:
     result: Agreement
 
 
-def comparisons(records: Iterable[Record], known: Known) -> list[Comparison]:
-    """Every published table that shares at least `FEWEST` methods with our records of one budget."""
+def comparisons(records: Iterable[Record], known: Known, papers: Sequence[str] = ()) -> list[Comparison]:
+    """Every published table that shares at least `FEWEST` methods with our records of one budget.
+
+    ``papers``: keys of publications to be compared with; empty for all.
+    """
     own: dict[tuple[str, int, str, str], dict[str, dict[int, float]]] = {}
     bits: dict[str, tuple[int, int]] = {}
     for record in records:
@@ -76,7 +79,7 @@ def comparisons(records: Iterable[Record], known: Known) -> list[Comparison]:
         if budget == ANY_BUDGET:
             continue
         joined = {**methods, **own.get(("none", scale, dataset, ANY_BUDGET), {})}
-        for paper in dict.fromkeys(row.paper for row in known.published):
+        for paper in papers or dict.fromkeys(row.paper for row in known.published):
             rows = (row for row in known.published if row.paper == paper)
             theirs = _printed(rows, backbone, scale, dataset, bits)
             seeds = {name: list(joined[name].values()) for name in joined if name in theirs}
@@ -112,9 +115,9 @@ def _printed(
     return found
 
 
-def agreement_tables(records: Sequence[Record], known: Known) -> list[Table]:
-    """Summary, values and flips; empty when no published table can be compared."""
-    found = comparisons(records, known)
+def agreement_tables(records: Sequence[Record], known: Known, papers: Sequence[str] = ()) -> list[Table]:
+    """Summary, values and flips; empty when no published table can be compared. ``papers`` as in `comparisons`."""
+    found = comparisons(records, known, papers)
     if not found:
         return []
     summary = Table("agreement", "Our order beside the published order", SUMMARY, tuple(_summary(c) for c in found))

@@ -15,6 +15,8 @@ from bench.backbones import BACKBONES
 from bench.discover import discover
 from bench.nouns import Card
 from bench.store import load
+from reports import latest
+from reports.agreement import agreement_tables
 from reports.console import markdown_text
 from reports.known import known
 from reports.tables import track_table
@@ -80,7 +82,20 @@ def latency() -> str:
     )
 
 
-SECTIONS = {"latency": latency, "packing": packing, "deployment": deployment, "methods": methods}
+def agreement() -> str:
+    """Our order of methods beside that of FRB's table 1, from the committed records."""
+    tables = agreement_tables(latest(load([PACKING.parent]).records), known(), ["frb_paper"])
+    texts = [re.sub(r"^## (.*)$", r"**\1**", markdown_text(table), count=1) for table in tables]
+    return "\n".join(texts) or "No published table shares enough methods with the records yet.\n"
+
+
+SECTIONS = {
+    "latency": latency,
+    "agreement": agreement,
+    "packing": packing,
+    "deployment": deployment,
+    "methods": methods,
+}
 
 
 def generated(text: str) -> str:
