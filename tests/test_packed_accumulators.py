@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from packed_data import KERNELS, image_for, random_spec, reference_accumulators
 
 from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
@@ -75,38 +73,6 @@ def test_grid(channels, window, size, other, kernel) -> None:
     spec = random_spec(channels, window, **other)
     for batch in (1, 3):
         check(spec, image_for(spec, batch, *size), kernel)
-
-
-@st.composite
-def layers(draw) -> tuple[LayerSpec, torch.Tensor]:
-    def small(low: int, high: int) -> int:
-        return draw(st.integers(low, high))
-
-    weight_bits, input_bits = draw(st.sampled_from([(1, 1), (1, 1), (1, 1), (4, 4), (8, 8), (2, 1), (1, 3)]))
-    spec = random_spec(
-        (small(1, 140), small(1, 70)),
-        (small(1, 7), small(1, 7)),
-        bases=small(1, 3),
-        weight_bits=weight_bits,
-        input_bits=input_bits,
-        signed=draw(st.booleans()),
-        stride=small(1, 3),
-        padding=(small(0, 4), small(0, 4)),
-        dilation=small(1, 2),
-        seed=small(0, 2**31),
-    )
-    # At least as large as the kernel's reach after padding.
-    least = [spec.dilation * (side - 1) + 1 - 2 * pad for side, pad in zip(spec.kernel, spec.padding, strict=True)]
-    height, width = (max(1, low) + small(0, 9) for low in least)
-    return spec, image_for(spec, small(1, 3), height, width, seed=small(0, 2**31))
-
-
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(layers())
-def test_any_layer(case: tuple[LayerSpec, torch.Tensor]) -> None:
-    spec, x = case
-    for kernel in KERNELS:
-        check(spec, x, kernel)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

@@ -102,7 +102,7 @@ def forge(path: Path, edit: Callable[[dict, dict[str, Tensor]], None]) -> None:
     """Change the content of a file and sign it again, as an attacker or a faulty writer would."""
     content = path.read_bytes()
     tensors = load(content)
-    document = json.loads(fileformat._metadata(content)["bisrbench"])
+    document = json.loads(fileformat._safetensors_header(content)[0]["bisrbench"])
     edit(document, tensors)
     text = json.dumps(document)
     path.write_bytes(save(tensors, {"bisrbench": text, "sha256": fileformat._digest(text, tensors)}))

@@ -14,6 +14,8 @@ from bench.packed.spec import Epilogue, LayerSpec, SignInput, Skip, UniformInput
 
 VECTORS = ("bias", "pre", "slope", "post")
 """Optional float32 [Co] tensors of the epilogue."""
+MAX_CHANNELS, MAX_BASES = 2**16, 64
+"""What the native kernels take."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def encode(spec: LayerSpec) -> tuple[LayerGeometry, dict[str, Tensor]]:
 def decode(geometry: LayerGeometry, tensors: dict[str, Tensor]) -> LayerSpec:
     """The spec behind stored numbers and tensors. Raises ValueError, naming the field, when they do not fit."""
     g = geometry
+    _check_numbers(g)
     sign = g.input == "sign"
     allowed = {"weights", "scale", *VECTORS, *(("threshold", "flip") if sign else ("shift",))}
     needed = {"weights", "scale", *(("threshold",) if sign else ())}
@@ -122,6 +125,22 @@ def decode(geometry: LayerGeometry, tensors: dict[str, Tensor]) -> LayerSpec:
     )
     check_spec(spec)
     return spec
+
+
+def _check_numbers(geometry: LayerGeometry) -> None:
+    """Numbers that decide how tensors are read; `check_spec` sees to the others."""
+    for name, low, high in (
+        ("in_channels", 1, MAX_CHANNELS),
+        ("out_channels", 1, MAX_CHANNELS),
+        ("bases", 1, MAX_BASES),
+        ("weight_bits", 1, 8),
+        ("weight_offset", -128, 127),
+        ("weight_step", 1, 255),
+    ):
+        if not low <= (value := getattr(geometry, name)) <= high:
+            raise ValueError(f"{name}: got {value}, expected {low} to {high}")
+    if min(geometry.kernel) < 1:
+        raise ValueError(f"kernel: got {geometry.kernel}, expected at least 1x1")
 
 
 def _levels(spec: LayerSpec) -> tuple[int, int]:

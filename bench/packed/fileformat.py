@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -30,6 +31,8 @@ FORMAT_VERSION = 1
 """Raised when a reader of the previous version would misread the file."""
 
 _KEY, _DIGEST = "bisrbench", "sha256"
+_DTYPES = ("F32", "I64", "I32", "BOOL")
+_MAX_ELEMENTS = 2**40
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -42,7 +45,7 @@ class PackedHeader:
     algorithm: str
     """Key of the algorithm, e.g. ``frb``"""
     backbone: str
-    scale: int
+    scale: Annotated[int, Field(ge=1, le=64)]
     """Super-resolution factor"""
     weights_sha256: str | None = None
     """Hash of the trained weights it was packed from"""
@@ -108,12 +111,14 @@ def load_packed(path: Path) -> tuple[PackedHeader, dict[str, PackedLayer], dict[
 
 
 def _load(content: bytes) -> tuple[PackedHeader, dict[str, PackedLayer], dict[str, Tensor]]:
-    metadata = _metadata(content)
+    metadata, shapes = _safetensors_header(content)
     if not {_KEY, _DIGEST} <= metadata.keys():
         raise ValueError("it lacks the header of this benchmark")
     version = _version(metadata[_KEY])
     if version != FORMAT_VERSION:
         raise ValueError(f"it has format version {version}, expected {FORMAT_VERSION}")
+    for name, entry in shapes.items():
+        _check_entry(name, entry)
     tensors = load(content)
     if _digest(metadata[_KEY], tensors) != metadata[_DIGEST]:
         raise ValueError("its digest does not match: it was damaged or edited")
@@ -136,23 +141,55 @@ def _load(content: bytes) -> tuple[PackedHeader, dict[str, PackedLayer], dict[st
     for name, geometry in header.layers.items():
         try:
             layers[name] = PackedLayer.from_tensors(geometry, parts[name])
-        except ValueError as error:
+        except (ValueError, Unsupported) as error:
             raise ValueError(f"layer {name}: {error}") from error
     return header.network, layers, floats
 
 
-def _metadata(content: bytes) -> dict[str, str]:
-    """The safetensors metadata: an 8-byte little-endian length, then JSON. Raises ValueError."""
+def _safetensors_header(content: bytes) -> tuple[dict[str, str], dict[str, Any]]:
+    """(metadata, entries of the tensors): an 8-byte little-endian length, then JSON. Raises ValueError."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 + length:
         raise ValueError("it is truncated, or no safetensors file")
-    document = json.loads(content[8 : 8 + length])
-    metadata = document.get("__metadata__", {}) if isinstance(document, dict) else {}
-    return {k: v for k, v in metadata.items() if isinstance(v, str)} if isinstance(metadata, dict) else {}
+    document = _json(content[8 : 8 + length])
+    metadata = document.pop("__metadata__", {}) if isinstance(document, dict) else {}
+    if not isinstance(metadata, dict):
+        raise ValueError("its safetensors metadata is no JSON object")
+    return {k: v for k, v in metadata.items() if isinstance(v, str)}, document
+
+
+def _check_entry(name: str, entry: object) -> None:
+    """What PyTorch cannot hold is refused before PyTorch sees it; safetensors checks the rest."""
+    dtype, shape = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else (None, None)
+    if dtype not in _DTYPES:
+        raise ValueError(f"{name}: got dtype {dtype!r}, expected one of {', '.join(_DTYPES)}")
+    sizes = shape if isinstance(shape, list) else [None]
+    # An empty dimension hides the size of the others from whoever only counts bytes.
+    if not all(isinstance(d, int) and d >= 0 for d in sizes) or math.prod(max(1, d) for d in sizes) > _MAX_ELEMENTS:
+        raise ValueError(f"{name}: got shape {shape}, expected sizes of a tensor")
+
+
+def _json(text: str | bytes) -> Any:
+    """Parsed JSON in which no name stands twice. Raises ValueError."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise ValueError(f"its header names {name!r} twice")
+            found[name] = value
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except RecursionError as error:
+        raise ValueError("its header is nested too deeply") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"its header is no JSON: {error}") from error
 
 
 def _version(text: str) -> object:
-    document = json.loads(text)
+    document = _json(text)
     return document.get("format_version") if isinstance(document, dict) else None
 
 

@@ -28,8 +28,11 @@ def accumulate(spec: LayerSpec, x: Tensor) -> list[Tensor]:
     largest = 1 if isinstance(spec.input, SignInput) else max(abs(spec.input.low), abs(spec.input.high))
     # float32 holds integers up to 2**24; past that the sum moves to float64.
     dtype = torch.float32 if taps * largest * 2 ** (spec.weight_bits - 1) < 2**24 else torch.float64
+    # An integer zero has no sign, but a convolution over padding alone may return -0: adding 0 makes it +0.
     return [
-        F.conv2d(q.to(dtype), plane.to(x.device, dtype), None, spec.stride, spec.padding, spec.dilation).float()
+        F.conv2d(q.to(dtype), plane.to(x.device, dtype), None, spec.stride, spec.padding, spec.dilation)
+        .float()
+        .add_(0.0)
         for plane in spec.weight
     ]
 
