@@ -101,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--repeats", type=count, metavar="N", help="timed repeats; default: the preset's")
     how.add_argument("--lr-size", type=size, metavar="WxH", help="low-resolution input; default: the preset's")
     how.add_argument("--input", type=Path, metavar="FILE", help="your own picture for the infer track")
+    how.add_argument("--baseline", metavar="LIST", help="infer track: peers timed beside full precision, or 'all'")
+    how.add_argument("--fp-engine", metavar="NAME", help="infer track: fp32 (default) or bf16 for full-precision parts")
     how.add_argument("--data-root", type=Path, metavar="DIR", help="folder of test sets (see: data --help)")
     how.add_argument("--weights", action="append", default=[], metavar="KEY=PATH", help="weights of one algorithm")
     how.add_argument("--set", action="append", default=[], metavar="TRACK.OPTION=VALUE", help="an option of one track")

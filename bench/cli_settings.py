@@ -37,7 +37,13 @@ def build_settings(flags: argparse.Namespace, preset: Preset, registry: Registry
         allow_untrained=flags.allow_untrained,
         data_root=data_root and data_root.resolve(),
     )
-    return replace(settings, weights=_weights(flags.weights, registry), extra=_options(flags.set, registry))
+    return replace(settings, weights=_weights(flags.weights, registry), extra=_options([*flags.set, *_short(flags)], registry))
+
+
+def _short(flags: argparse.Namespace) -> list[str]:
+    """Track options that have a flag of their own."""
+    own = {"infer.baseline": flags.baseline, "infer.fp_engine": flags.fp_engine}
+    return [f"{name}={value}" for name, value in own.items() if value is not None]
 
 
 def _datasets(text: str | None, data_root: Path | None) -> tuple[str, ...]:

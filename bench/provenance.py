@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "scikit-image", "pyiqa", "pandas", "pydantic", "safetensors", "psutil", "nanobind",
+    "onnx", "onnxruntime", "openvino",
 )  # fmt: skip
 """Packages whose versions may explain a number."""
 

@@ -6,8 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from typing import Any
+
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
+
+from tracks._memory import page_faults
 
 UNSTABLE_SPREAD = 0.10
 """Standard deviation over mean from which samples count as unstable (the rule of pyperf)."""
@@ -47,22 +51,26 @@ class PartTimer:
 
 
 def interleave(
-    runs: dict[str, Callable[[], Tensor]], warmups: int, repeats: int, after: Callable[[str, int, Tensor], None]
-) -> dict[str, list[float]]:
-    """Time each of ``runs`` once a round, A B A B ..., after ``warmups`` untimed rounds; every sample is kept, in ms.
+    runs: dict[str, Callable[[], Any]], warmups: int, repeats: int, after: Callable[[str, int, Any], None]
+) -> tuple[dict[str, list[float]], dict[str, list[int]]]:
+    """Time each of ``runs`` once a round, A B A B ..., after ``warmups`` untimed rounds; every sample is kept.
 
-    ``after(name, round, output)`` is called outside the timed region, for warm-ups too (round < 0).
+    Returns milliseconds and page faults, a sample a round. ``after(name, round, output)`` is called outside the timed
+    region, for warm-ups too (round < 0).
     """
     samples: dict[str, list[float]] = {name: [] for name in runs}
+    faults: dict[str, list[int]] = {name: [] for name in runs}
     for turn in range(-warmups, repeats):
         for name, run in runs.items():
+            faulted = page_faults()
             start = time.perf_counter_ns()
             output = run()
             elapsed = (time.perf_counter_ns() - start) / 1e6
             if turn >= 0:
                 samples[name].append(elapsed)
+                faults[name].append(page_faults() - faulted)
             after(name, turn, output)
-    return samples
+    return samples, faults
 
 
 def summarize(samples: list[float], seed: int = 0) -> dict[str, float]:

@@ -8,24 +8,37 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
 from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
+from bench.packed.peers import BINARY, PEERS, REFERENCE, pick_peers
+from tracks._memory import STEADY_HEAP
 
 ROOT = Path(__file__).parents[1]
+ENGINES = ("fp32", "bf16")
 
 
 class Infer:
     name = "infer"
-    version = 1
+    version = 2
     machine_bound = True
     title = "Measured inference"
     about = (
         "One warm process a cell. The packed network is written to its file, loaded back, and timed in turn with the "
         "full-precision network of the same backbone (A B A B) on a photograph. A number is shown only if, in the same "
         "run, every integer accumulator equals the trained network's and every timed output agrees with the trained "
-        "output within 1e-5. Full precision is PyTorch float32 in channels_last."
+        "output within 1e-5. Full precision is PyTorch float32 in channels_last. Whatever is compared takes turns with "
+        "it (A B C A B C) on the same input with as many threads, in a process whose heap keeps freed memory, so that "
+        "no pass pays page faults for another's (glibc's thresholds; the record counts the faults). Peers run the "
+        "full-precision network of the same backbone, or its int8 quantization with ranges taken from the timed "
+        "photograph; the PSNR of their outputs stands beside their times. Where one is faster than the packed "
+        "network, the flags say so."
     )
+    options: ClassVar[dict[str, str]] = {
+        "baseline": f"peers timed in the same rounds, or all: {', '.join(PEERS)}",
+        "fp_engine": "arithmetic of the packed network's full-precision parts: fp32 or bf16",
+    }
     metrics = (
         Metric("latency_ms", "ms", "lower", "Latency", "Median time of one image, packed network", 1),
         Metric("latency_iqr_ms", "ms", "neither", "IQR", "Interquartile range of the latency samples", 1),
@@ -43,17 +56,48 @@ class Infer:
         Metric("body_ms", "ms", "lower", "Body", "Median time in the body", 1),
         Metric("upsampler_ms", "ms", "lower", "Upsampler", "Median time in the upsampler", 1),
         Metric("tail_ms", "ms", "lower", "Tail", "Median time in the tail", 1),
-    )
+        Metric("fp_parts_ms", "ms", "lower", "FP parts", "The full-precision modules of the packed network, alone", 1),
+        Metric("layers_ms", "ms", "lower", "Packed layers", "The packed layers, alone, one after another", 1),
+        Metric(
+            "over_bound", "x", "lower", "Over bound",
+            "Latency / FP parts alone: what its own full-precision modules leave as the least possible. 1.10 is within "
+            "10% of that bound",
+        ),
+        Metric(
+            "over_pieces", "x", "lower", "Over pieces",
+            "Latency / (FP parts + packed layers, each alone): what lies between them (layout copies, shortcuts, "
+            "interpolation, attention's products) adds to 1",
+        ),
+        Metric("engine_psnr_db", "dB", "higher", "Engine PSNR", "Output against the same network's all in float32"),
+        Metric("over_peer", "x", "higher", "Over best peer", "Time of the fastest peer, full precision's own included, "
+               "/ packed time; below 1 the packed network loses"),
+        Metric("openvino_binary_ms", "ms", "neither", "OpenVINO binary", "The packed layers, alone, on OpenVINO's "
+               "binary convolution", 1),
+        Metric("openvino_binary_ratio", "x", "higher", "Over OpenVINO binary", "The same time / packed layers alone"),
+        *(
+            metric
+            for peer in PEERS.values()
+            if peer.key not in (REFERENCE, BINARY)
+            for metric in (
+                Metric(f"{peer.metric}_ms", "ms", "neither", peer.title, "Median of full precision on this peer", 1),
+                Metric(f"{peer.metric}_speedup", "x", "neither", f"{peer.title}, speed-up", "FP time / the peer's"),
+                Metric(f"{peer.metric}_psnr_db", "dB", "neither", f"{peer.title}, PSNR", "Its output against FP's", 1),
+            )
+        ),
+    )  # fmt: skip
 
     def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
         width, height = settings.lr_size
+        engine = _engine(settings)
         case = f"{width}x{height}-t{settings.threads}"
         if settings.input is not None:
             case += f"-{hashlib.sha256(str(settings.input).encode()).hexdigest()[:6]}"
+        if engine != "fp32":
+            case += f"-{engine}"
         return [Cell(self.name, c.key, backbone, s, case) for c, backbone, s in combinations(cards, backbones, scales)]
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
-        """Raises UserError, before a run and not once a cell, when the native kernels or the forced one are missing."""
+        """Raises UserError, before a run and not once a cell, for kernels, peers or an engine that cannot run."""
         selected_kernel()
         return {
             "threads": settings.threads,
@@ -61,6 +105,8 @@ class Infer:
             "seed": settings.seed,
             "input": None if settings.input is None else hashlib.sha256(settings.input.read_bytes()).hexdigest(),
             "kernel": os.environ.get(KERNEL_VARIABLE, ""),
+            "baseline": _baselines(settings),
+            "fp_engine": _engine(settings),
         }
 
     def run(self, cell: Cell, context: Context) -> Outcome:
@@ -77,14 +123,28 @@ class Infer:
             "repeats": settings.repeats,
             "seed": settings.seed,
             "weights": {key: str(path) for key, path in settings.weights.items()},
+            "baselines": _baselines(settings),
+            "fp_engine": _engine(settings),
         }
         return Outcome(**_run_worker(job, settings.threads, context.progress))
+
+
+def _baselines(settings: Settings) -> list[str]:
+    return pick_peers(str(settings.extra.get("infer.baseline", REFERENCE)))
+
+
+def _engine(settings: Settings) -> str:
+    engine = str(settings.extra.get("infer.fp_engine", "fp32"))
+    if engine not in ENGINES:
+        raise UserError(f"unknown engine {engine!r} for full-precision parts. Known: {', '.join(ENGINES)}.")
+    return engine
 
 
 def _run_worker(job: dict[str, object], threads: int, progress) -> dict[str, object]:
     """Run one cell in a fresh process; its progress is passed on. The worker dies when this process does."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    threading = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    env = os.environ | STEADY_HEAP | threading | {"PYTHONPATH": path}
     command = [sys.executable, "-m", "tracks._infer_worker"]
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True)
     try:

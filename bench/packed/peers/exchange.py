@@ -1,0 +1,90 @@
+"""Peers that read an ONNX file: ONNX Runtime and OpenVINO, both on the CPU with the same number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bench.nouns import Unsupported
+from bench.packed.peers.source import Source, input_name
+
+
+def ort_fp32(source: Source) -> Callable[[], Tensor]:
+    return _ort(source.onnx, source)
+
+
+def ort_int8(source: Source) -> Callable[[], Tensor]:
+    return _ort(source.onnx_int8, source)
+
+
+def openvino_fp32(source: Source) -> Callable[[], Tensor]:
+    return _openvino(source.onnx, source, "f32")
+
+
+def openvino_bf16(source: Source) -> Callable[[], Tensor]:
+    """Raises Unsupported on a CPU without bfloat16 instructions."""
+    import openvino
+
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise Unsupported("OpenVINO computes in bf16 only where the CPU has instructions for it")
+    return _openvino(source.onnx, source, "bf16")
+
+
+def openvino_int8(source: Source) -> Callable[[], Tensor]:
+    """The same quantized file as ONNX Runtime's."""
+    return _openvino(source.onnx_int8, source, "f32")
+
+
+def _ort(path: Path, source: Source) -> Callable[[], Tensor]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = source.threads, 1
+    options.log_severity_level = 3
+    # Idle threads must not take the cores from whoever is timed next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    feed = {input_name(path): source.image.contiguous().numpy()}
+    return lambda: torch.from_numpy(session.run(None, feed)[0])
+
+
+def _openvino(path: Path, source: Source, precision: str) -> Callable[[], Tensor]:
+    import openvino
+
+    model = channels_last(openvino.Core().read_model(path))
+    return compiled(model, [source.image], source.threads, precision)
+
+
+def channels_last(model: object) -> object:
+    """An OpenVINO model whose inputs and output lie in memory as everyone else's here, (N, H, W, C)."""
+    import openvino
+
+    steps = openvino.preprocess.PrePostProcessor(model)
+    for end in (*(steps.input(i) for i in range(len(model.inputs))), steps.output()):
+        end.tensor().set_layout(openvino.Layout("NHWC"))
+        end.model().set_layout(openvino.Layout("NCHW"))
+    return steps.build()
+
+
+def compiled(model: object, inputs: list[Tensor], threads: int, precision: str = "f32") -> Callable[[], Tensor]:
+    """Runs an OpenVINO model with channels-last ends on ``inputs``; the output lives until the next run."""
+    import openvino
+
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": precision,
+        "ENABLE_CPU_PINNING": False,
+    }
+    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    feed = {i: x.permute(0, 2, 3, 1).contiguous().numpy() for i, x in enumerate(inputs)}
+
+    def run() -> Tensor:
+        (output,) = request.infer(feed, share_inputs=True, share_outputs=True).values()
+        return torch.from_numpy(output).permute(0, 3, 1, 2)
+
+    return run

@@ -1,0 +1,192 @@
+"""One cell of the infer track, measured: packed network, full precision, peers, pieces, in turn in one process."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.discover import Loader
+from bench.nn.network import PARTS
+from bench.nn.weights import prepare_network
+from bench.nouns import Cell, Settings, Unsupported
+from bench.packed.pack import load_into, pack, packed_units, save
+from bench.packed.parity import Parity, check_layers
+from bench.packed.peers import BINARY
+from tracks._infer_engine import run_in_bf16
+from tracks._infer_peers import Peers, peer_metrics, prepare_peers, psnr_db
+from tracks._infer_pieces import in_turn, openvino_layers, take_apart
+from tracks._memory import PeakMemory
+from tracks._photo import photo
+from tracks._timing import PartTimer, interleave, summarize, timing_flags
+
+WARMUPS = 2
+
+Tell = Callable[[str, float], None]
+
+
+def trained_network(job: dict, key: str) -> tuple[nn.Module, str | None, str | None]:
+    """The trained network of algorithm ``key``, the hash of its weights, and their label (None: untrained)."""
+    weights = {name: Path(path) for name, path in job["weights"].items()}
+    cell = Cell("infer", key, job["backbone"], job["scale"], "")
+    settings = Settings(seed=job["seed"], weights=weights)
+    network, sha, label = prepare_network(Loader(job["adapters"])(key), cell, settings)
+    return network.to(memory_format=torch.channels_last), sha, label
+
+
+def through_file(network: nn.Module, header: dict[str, object]) -> tuple[nn.Module, int]:
+    """Pack, write, read back: the network in the file is the one that runs. Returns it and the file's size in bytes."""
+    packed = pack(network)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.safetensors"
+        save(packed, path, header)
+        return load_into(network, path), path.stat().st_size
+
+
+@torch.no_grad()
+def measure(job: dict, tell: Tell) -> dict[str, object]:
+    """An `Outcome`'s fields. Raises Unsupported and UserError with a reason, RuntimeError when parity is lost."""
+    torch.set_num_threads(job["threads"])
+    tell("building", 0.0)
+    trained, sha, label = trained_network(job, job["algo"])
+    header = {"algorithm": job["algo"], "backbone": job["backbone"], "scale": job["scale"], "weights_sha256": sha}
+    packed, file_bytes = through_file(trained, header)
+    image, image_sha = photo(tuple(job["lr_size"]), job["input"])
+    engine = {}
+    if job["fp_engine"] == "bf16":
+        in_float = packed(image)
+        run_in_bf16(trained), run_in_bf16(packed)
+        engine["engine_psnr_db"] = psnr_db(packed(image), in_float)
+        del in_float
+    with PeakMemory() as memory:
+        packed(image)
+
+    tell("checking parity", 0.05)
+    layers = check_layers(trained, packed, image)
+
+    runs: dict[str, Callable[[], Any]] = {"packed": lambda: packed(image)}
+    peers, full = Peers(), None
+    if not job["backbone_free"]:
+        full, full_sha, _ = trained_network(job, "fp32")
+        reference, fp32_bytes = through_file(full, header | {"algorithm": "fp32", "weights_sha256": full_sha})
+        runs["fp32"] = lambda: reference(image)
+        timers = {"packed": PartTimer(packed, PARTS), "fp32": PartTimer(reference, PARTS)}
+        peers = prepare_peers(job["baselines"], full, image, job["threads"], lambda key: tell(f"building {key}", 0.08))
+        runs |= peers.runs
+    else:
+        timers = {"packed": PartTimer(packed, PARTS)}
+    runs |= pieces_of(packed, image, job, peers)
+    outcomes: list[Parity] = []
+    rounds = WARMUPS + job["repeats"]
+
+    def after(name: str, turn: int, output: Tensor) -> None:
+        if name == "packed":
+            outcomes.append(layers.with_output(output))
+            tell(f"round {turn + WARMUPS + 1} of {rounds}", 0.1 + 0.9 * (turn + WARMUPS + 1) / rounds)
+        if turn == -1 and name in timers:
+            timers[name].clear()
+
+    samples, faults = interleave(runs, WARMUPS, job["repeats"], after)
+    parity = max(outcomes, key=lambda p: p.output_error)
+    if not parity.passed:
+        raise RuntimeError(f"no parity, so no number: {parity.reason()}")
+
+    latency = summarize(samples["packed"], job["seed"])
+    metrics = {
+        "latency_ms": latency["median"],
+        "latency_iqr_ms": latency["iqr"],
+        "latency_ci_low_ms": latency["ci_low"],
+        "latency_ci_high_ms": latency["ci_high"],
+        "file_bytes": file_bytes,
+        "parity_max_abs": parity.output_max_abs,
+        "peak_memory_mb": memory.growth_mb,
+    } | engine
+    if "p99" in latency:
+        metrics["latency_p99_ms"] = latency["p99"]
+    metrics |= {f"{part}_ms": float(np.median(series)) for part, series in timers["packed"].series.items()}
+    flags = timing_flags(samples["packed"]) + (["untrained"] if label is None else [])
+    if full is not None:
+        metrics["fp32_latency_ms"] = float(np.median(samples["fp32"]))
+        metrics["speedup"] = _ratio(samples, "fp32", "packed")
+        metrics["fp32_file_bytes"] = fp32_bytes
+        metrics["speedup_theory"] = theoretical_speedup(full, trained, tuple(job["lr_size"]))
+        compared, lost = peer_metrics(samples, peers)
+        metrics, flags = metrics | compared, flags + lost
+    metrics |= piece_metrics(samples)
+    if job["fp_engine"] != "fp32":
+        flags.append(f"full precision in {job['fp_engine']}")
+    return {
+        "metrics": metrics,
+        "samples": {f"{name.replace('-', '_')}_ms": series for name, series in samples.items()}
+        | {f"{name}_{part}_ms": s for name, timer in timers.items() for part, s in timer.series.items()},
+        "flags": flags,
+        "details": {
+            "parity": {"layers": parity.layers, "layer_error": parity.layer_error, "output_error": parity.output_error},
+            "weights": label or "seeded, untrained",
+            "fp_engine": job["fp_engine"],
+            "peers": peers.details(),
+            "page_faults": {name: int(np.median(counts)) for name, counts in faults.items()},
+            "input": {
+                "sha256": image_sha,
+                "size": list(job["lr_size"]),
+                "file": Path(job["input"]).name if job["input"] else "built-in photograph",
+            },
+        },
+        "kernels": {name: unit.layer.kernel for name, unit in packed_units(packed).items()},
+        "weights_sha256": sha,
+        "dataset_sha256": image_sha,
+    }
+
+
+def pieces_of(packed: nn.Module, image: Tensor, job: dict, peers: Peers) -> dict[str, Callable[[], Any]]:
+    """The packed network's full-precision modules, its packed layers, and those on OpenVINO, each as one run."""
+    pieces = take_apart(packed, image)
+    if not pieces.layers:
+        if BINARY in job["baselines"]:
+            peers.reasons[BINARY] = "there is no packed layer to compare with"
+        return {}
+    runs = {"fp_parts": in_turn(pieces.full_precision), "layers": in_turn(pieces.layers)}
+    if BINARY in job["baselines"]:
+        try:
+            runs[BINARY] = in_turn(openvino_layers(pieces.layers, job["threads"]))
+        except Unsupported as reason:
+            peers.reasons[BINARY] = str(reason)
+    return runs
+
+
+def piece_metrics(samples: dict[str, list[float]]) -> dict[str, float]:
+    """Metrics of a network's pieces, and of the whole against them."""
+    if "layers" not in samples:
+        return {}
+    apart = np.asarray(samples["fp_parts"]) + np.asarray(samples["layers"])
+    metrics = {
+        "fp_parts_ms": float(np.median(samples["fp_parts"])),
+        "layers_ms": float(np.median(samples["layers"])),
+        "over_pieces": float(np.median(np.asarray(samples["packed"]) / apart)),
+        "over_bound": _ratio(samples, "packed", "fp_parts"),
+    }
+    if BINARY in samples:
+        metrics["openvino_binary_ms"] = float(np.median(samples[BINARY]))
+        metrics["openvino_binary_ratio"] = _ratio(samples, BINARY, "layers")
+    return metrics
+
+
+def _ratio(samples: dict[str, list[float]], above: str, below: str) -> float:
+    """Median over rounds, so that a slow moment of the machine meets both sides."""
+    return float(np.median(np.asarray(samples[above]) / np.asarray(samples[below])))
+
+
+@torch.enable_grad()  # counting runs the training form: the deployed one computes integers, which shapes alone cannot
+def theoretical_speedup(full: nn.Module, trained: nn.Module, lr_size: tuple[int, int]) -> float:
+    """Full precision's operations over this network's, strict convention, at the measured input size."""
+    from bench.nn.complexity import count_network
+    from tracks._conventions import STRICT
+
+    counts = [count_network(copy.deepcopy(network), lr_size) for network in (full, trained)]
+    return STRICT.ops(counts[0]) / STRICT.ops(counts[1])

@@ -1,0 +1,105 @@
+"""A packed network taken apart: its full-precision modules and its packed layers, each run alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.nouns import Unsupported
+from bench.packed.layer import PackedLayer
+from bench.packed.parity import TOLERANCE, relative_error
+from bench.packed.peers.binary import openvino_layer
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a module in a pass, with arguments of the same shapes."""
+
+    module: nn.Module
+    arguments: tuple[Any, ...]
+
+    def __call__(self) -> Any:
+        return self.module(*self.arguments)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What one pass consists of, in the order of the pass."""
+
+    full_precision: tuple[Call, ...]
+    """Calls of the largest modules without a packed layer. What happens between modules (shortcuts, attention's
+    products, interpolation, image range) belongs to none of them."""
+    layers: tuple[Call, ...]
+    """Calls of packed layers"""
+
+
+@torch.no_grad()
+def take_apart(network: nn.Module, image: Tensor) -> Pieces:
+    """The pieces of a packed network, from one pass over ``image``.
+
+    Calls with arguments of the same shape and strides share them, so that a deep network's activations fit in memory.
+    """
+    calls: list[Call] = []
+    kept: dict[tuple, Tensor] = {}
+
+    def keep(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        return kept.setdefault((value.shape, value.stride(), value.dtype), value)
+
+    def record(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        calls.append(Call(module, tuple(keep(value) for value in inputs)))
+
+    hooks = [piece.register_forward_pre_hook(record) for piece in _pieces(network)]
+    try:
+        network(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    layers = tuple(call for call in calls if isinstance(call.module, PackedLayer))
+    return Pieces(tuple(call for call in calls if not isinstance(call.module, PackedLayer)), layers)
+
+
+def in_turn(calls: tuple[Callable[[], Any], ...]) -> Callable[[], None]:
+    """What makes all ``calls`` one after another."""
+
+    def run() -> None:
+        for call in calls:
+            call()
+
+    return run
+
+
+@torch.no_grad()
+def openvino_layers(layers: tuple[Call, ...], threads: int) -> tuple[Callable[[], Tensor], ...]:
+    """The same layers on OpenVINO's binary convolution, each compared with ours on its own input first.
+
+    Raises Unsupported, naming the reason, where one cannot be expressed or gives another result.
+    """
+    built = []
+    for call in layers:
+        x, skip = call.arguments[0], call.arguments[1]
+        if not isinstance(x, Tensor) or x.dim() != 4:
+            raise Unsupported("OpenVINO's binary convolution takes images, not tokens or packed bits")
+        run = openvino_layer(call.module.spec, x, skip, threads)
+        if (error := relative_error(run(), call())) > TOLERANCE:
+            raise Unsupported(
+                f"OpenVINO's binary convolution from {x.shape[1]} channels differs by {error:.2g} of the range on the "
+                "same bits"
+            )
+        built.append(run)
+    if not built:
+        raise Unsupported("there is no packed layer to compare with")
+    return tuple(built)
+
+
+def _pieces(module: nn.Module) -> Iterator[nn.Module]:
+    if isinstance(module, PackedLayer) or not any(isinstance(part, PackedLayer) for part in module.modules()):
+        yield module
+        return
+    for child in module.children():
+        yield from _pieces(child)
