@@ -37,7 +37,9 @@ def build_settings(flags: argparse.Namespace, preset: Preset, registry: Registry
         allow_untrained=flags.allow_untrained,
         data_root=data_root and data_root.resolve(),
     )
-    return replace(settings, weights=_weights(flags.weights, registry), extra=_options([*flags.set, *_short(flags)], registry))
+    return replace(
+        settings, weights=_weights(flags.weights, registry), extra=_options([*flags.set, *_short(flags)], registry)
+    )
 
 
 def _short(flags: argparse.Namespace) -> list[str]:

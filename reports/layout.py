@@ -38,6 +38,7 @@ class Layout:
 
 
 PARTS_MS = ("head_ms", "body_ms", "upsampler_ms", "tail_ms")
+PIECES = ("fp_parts_ms", "layers_ms", "over_bound", "over_pieces")
 
 LAYOUTS: dict[str, Layout] = {
     "accuracy": Layout(
@@ -64,16 +65,18 @@ LAYOUTS: dict[str, Layout] = {
         main="ops_g",
     ),
     "infer": Layout(
-        order=("latency_ms", "speedup", "speedup_theory", "file_bytes", "parity_max_abs", "peak_memory_mb"),
+        order=(
+            "latency_ms", "speedup", "over_peer", "speedup_theory", "file_bytes", "parity_max_abs", "peak_memory_mb",
+        ),
         spread={"latency_ms": "latency_iqr_ms"},
         gate="parity_max_abs",
         gated=(
             "latency_ms", "latency_iqr_ms", "latency_ci_low_ms", "latency_ci_high_ms", "latency_p99_ms", "speedup",
-            *PARTS_MS,
+            *PARTS_MS, *PIECES, "over_peer",
         ),
         gate_reason="no parity check against the trained network in this run, so no number",
         main="latency_ms",
-        unranked=("parity_max_abs", "parity_psnr_db", *PARTS_MS),
+        unranked=("parity_max_abs", "parity_psnr_db", *PARTS_MS, *PIECES),
         kernels=True,
     ),
 }  # fmt: skip

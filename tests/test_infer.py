@@ -42,6 +42,26 @@ def test_a_packed_network_is_measured_with_parity_beside_full_precision() -> Non
     assert set(metrics) <= {metric.key for metric in TRACK.metrics}
 
 
+def test_peers_take_turns_with_the_packed_network() -> None:
+    outcome = measure("bbcu", Settings(lr_size=(24, 16), repeats=2, extra={"infer.baseline": "torch-int8"}))
+    metrics, samples = outcome.metrics, outcome.samples
+    full, peer, packed = (np.array(samples[f"{name}_ms"]) for name in ("fp32", "torch_int8", "packed"))
+    assert len(peer) == 2
+    assert metrics["torch_int8_speedup"] == pytest.approx(np.median(full / peer))
+    fastest = min((full, peer), key=np.median)
+    assert metrics["over_peer"] == pytest.approx(np.median(fastest / packed))
+    assert metrics["torch_int8_psnr_db"] > 30
+    assert outcome.details["peers"]["torch-int8"]["library"].startswith("torch ")
+    assert metrics["over_pieces"] > 0 and metrics["over_bound"] > 0
+    assert set(metrics) <= {metric.key for metric in TRACK.metrics}
+
+
+def test_an_unknown_peer_is_told_before_anything_is_measured() -> None:
+    (cell,) = TRACK.cells([discover().cards["bbcu"]], ["srresnet"], [2], SMALL)
+    with pytest.raises(UserError, match="baseline 'tensorflow'"):
+        TRACK.inputs(cell, Settings(extra={"infer.baseline": "tensorflow"}))
+
+
 def test_bicubic_has_no_network_to_compare_with() -> None:
     outcome = measure("bicubic")
     assert outcome.metrics["latency_ms"] > 0

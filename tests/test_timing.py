@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from tracks._memory import STEADY_HEAP, page_faults
 from tracks._timing import P99_SAMPLES, PartTimer, interleave, summarize, timing_flags
 
 
@@ -45,9 +51,10 @@ def test_networks_take_turns_and_every_sample_is_kept() -> None:
     def run(name: str):
         return lambda: order.append(name) or torch.zeros(1)
 
-    samples = interleave({"a": run("a"), "b": run("b")}, 2, 3, lambda name, turn, _: seen.append((name, turn)))
+    samples, faults = interleave({"a": run("a"), "b": run("b")}, 2, 3, lambda name, turn, _: seen.append((name, turn)))
     assert order == ["a", "b"] * 5
     assert {name: len(series) for name, series in samples.items()} == {"a": 3, "b": 3}
+    assert {name: len(counts) for name, counts in faults.items()} == {"a": 3, "b": 3}
     assert [turn for _, turn in seen] == [-2, -2, -1, -1, 0, 0, 1, 1, 2, 2]
 
 
@@ -59,3 +66,51 @@ def test_parts_are_timed_once_a_pass() -> None:
         network.tail(network.head(torch.zeros(1, 2)))
     assert {name: len(series) for name, series in timer.series.items()} == {"head": 3, "tail": 3}
     assert all(sample > 0 for series in timer.series.values() for sample in series)
+
+
+def test_page_faults_count_pages_touched_for_the_first_time() -> None:
+    before = page_faults()
+    memory = np.zeros(2**25, np.uint8)
+    memory[::4096] = 1
+    # A huge page is one fault for 2 MB.
+    assert page_faults() - before >= 2**25 // 2**21
+
+
+ALTERNATING = """
+import numpy as np
+from tracks._memory import page_faults
+def turn(size):
+    for _ in range(3):
+        np.ones(size, np.uint8)
+for _ in range(3):
+    turn(3 * 2**24), turn(2**24)
+before = page_faults()
+turn(3 * 2**24), turn(2**24)
+print(page_faults() - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the C library is not glibc")
+def test_a_steady_heap_pays_no_page_faults_when_sizes_alternate() -> None:
+    def faults(extra: dict[str, str]) -> int:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")} | extra
+        command = [sys.executable, "-c", ALTERNATING]
+        return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+
+    assert faults(STEADY_HEAP) <= 16 < faults({})
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the C library is not glibc")
+def test_memory_freed_before_does_not_hide_growth() -> None:
+    """In a heap that keeps what is freed, as the measuring process has it."""
+    code = """
+import numpy as np
+from tracks._memory import PeakMemory
+np.ones(2**26, np.uint8)
+with PeakMemory() as memory:
+    kept = np.ones(2**25, np.uint8)
+print(memory.growth_mb)
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=os.environ | STEADY_HEAP, capture_output=True, text=True, check=True)
+    assert 30 < float(done.stdout) < 45

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from bench.packed.peers.source import Source
 
 PSNR_CAP_DB = 150.0
 """Of equal outputs."""
+SLOW = 8.0
+"""From so many times full precision's own time on, one pass says enough: bfloat16 without instructions for it."""
 FLOOR_DB = 25.0
 """An output this far from full precision's is not the same network any more, and its time says nothing."""
 
@@ -51,19 +54,27 @@ def prepare_peers(
 ) -> Peers:
     """Build the peers of a full-precision network (channels_last); ``tell`` hears which one is being built."""
     source, peers = Source(network, image, threads), Peers()
-    reference = network(image)
+    network(image)
+    reference, expected = _timed(lambda: network(image))
     for key in keys:
         if key in (REFERENCE, BINARY):
             continue
         tell(key)
         try:
             run = build_peer(PEERS[key], source)
-            output = run()
+            output, elapsed = _timed(run)
             peers.psnr[key] = vouch(output, reference)
+            if elapsed > SLOW * expected and (elapsed := _timed(run)[1]) > SLOW * expected:
+                raise Unsupported(f"emulated: {elapsed / expected:.0f} times full precision's time in one pass")
             peers.runs[key] = run
         except Unsupported as reason:
             peers.reasons[key] = str(reason)
     return peers
+
+
+def _timed(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    start = time.perf_counter()
+    return run(), time.perf_counter() - start
 
 
 def vouch(output: Tensor, reference: Tensor) -> float:

@@ -18,7 +18,7 @@ os.dup2(2, 1)
 
 
 def say(kind: str, content: object) -> None:
-    print(json.dumps([kind, content]), file=PROTOCOL, flush=True)  # noqa: T201
+    print(json.dumps([kind, content]), file=PROTOCOL, flush=True)
 
 
 def end_with_parent() -> None:

@@ -59,9 +59,9 @@ PEERS = {
 
 
 def pick_peers(text: str) -> list[str]:
-    """Keys in a comma-separated text, each once, `REFERENCE` first; ``all`` is every peer whose library is installed.
+    """Keys in a comma-separated text, each once, `REFERENCE` first; ``all`` is every peer whose library is there.
 
-    Raises UserError for a name that is no peer, and for one whose library is missing, with the command that installs it.
+    Raises UserError for a name that is no peer, and for one whose library is missing, with what installs it.
     """
     names = [name for name in (part.strip() for part in text.split(",")) if name]
     if names == ["all"]:

@@ -1,0 +1,88 @@
+"""A packed network's pieces, and its full-precision parts in bfloat16."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from bench.discover import discover
+from bench.nn.build import build_network
+from bench.nouns import Context, Settings, UserError
+from bench.packed.layer import PackedLayer
+from bench.packed.pack import pack, packed_units
+from bench.packed.parity import check_parity
+from tracks._infer_engine import run_in_bf16
+from tracks._infer_measure import piece_metrics
+from tracks._infer_pieces import take_apart
+from tracks._photo import photo
+from tracks.infer import TRACK
+
+SMALL = (24, 16)
+
+
+def trained(algo: str, backbone: str = "srresnet") -> nn.Module:
+    network = build_network(discover().loader(algo), backbone, 2, 0).eval()
+    return network.to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("algo", ["bbcu_m", "frb"])
+def test_every_parameter_belongs_to_exactly_one_piece(algo: str) -> None:
+    packed = pack(trained(algo))
+    image, _ = photo(SMALL, None)
+    pieces = take_apart(packed, image)
+    assert [call.module for call in pieces.layers] == [unit.layer for unit in packed_units(packed).values()]
+    found = [id(p) for call in pieces.full_precision for p in call.module.parameters()]
+    assert sorted(found) == sorted(id(p) for p in packed.parameters())
+    for call in pieces.full_precision:
+        assert not any(isinstance(part, PackedLayer) for part in call.module.modules())
+    with torch.no_grad():
+        for call in (*pieces.full_precision, *pieces.layers):
+            assert torch.isfinite(call()).all()
+
+
+def test_the_whole_is_compared_with_its_pieces_round_by_round() -> None:
+    samples = {"packed": [11.0, 22.0, 12.0], "fp_parts": [8.0, 16.0, 8.0], "layers": [2.0, 4.0, 2.0]}
+    metrics = piece_metrics(samples)
+    assert metrics == {"fp_parts_ms": 8.0, "layers_ms": 2.0, "over_pieces": 1.1, "over_bound": 1.375}
+    binary = piece_metrics({**samples, "openvino-binary": [3.0, 6.0, 3.0]})
+    assert (binary["openvino_binary_ms"], binary["openvino_binary_ratio"]) == (3.0, 1.5)
+    assert piece_metrics({"packed": [1.0]}) == {}
+
+
+@pytest.mark.parametrize(("algo", "backbone"), [("frb", "srresnet"), ("bbcu", "swinir_s"), ("fp32", "swinir_s")])
+def test_bf16_parts_keep_parity_and_change_the_output(algo: str, backbone: str) -> None:
+    network = trained(algo, backbone)
+    packed = pack(network)
+    image, _ = photo(SMALL, None)
+    with torch.no_grad():
+        in_float = packed(image)
+    run_in_bf16(network), run_in_bf16(packed)
+    seen = {}
+    convs = {name: part for name, part in packed.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)}
+    for name, part in convs.items():
+        part.register_forward_hook(lambda _, inputs, out, n=name: seen.update({n: (inputs[0].dtype, out.dtype)}))
+    parity = check_parity(network, packed, image)
+    assert parity.passed, parity.reason()
+    assert set(seen) == set(convs) and set(seen.values()) == {(torch.bfloat16, torch.bfloat16)}
+    with torch.no_grad():
+        output = packed(image)
+    assert output.dtype == torch.float32
+    assert 0 < float((output - in_float).abs().mean()) < 0.5
+
+
+def test_an_engine_has_its_own_cell_label_and_fingerprint() -> None:
+    registry = discover()
+    settings = Settings(lr_size=SMALL, repeats=2, extra={"infer.fp_engine": "bf16"})
+    (cell,) = TRACK.cells([registry.cards["bbcu"]], ["srresnet"], [2], settings)
+    assert cell.case == "24x16-t1-bf16"
+    assert TRACK.inputs(cell, settings) != TRACK.inputs(cell, Settings(lr_size=SMALL, repeats=2))
+    outcome = TRACK.run(cell, Context(settings, registry.loader, registry.cards))
+    assert "full precision in bf16" in outcome.flags and outcome.details["fp_engine"] == "bf16"
+    assert 10 < outcome.metrics["engine_psnr_db"] < 120
+    assert outcome.metrics["parity_max_abs"] <= 1e-5
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(UserError, match="Known: fp32, bf16"):
+        TRACK.cells([discover().cards["bbcu"]], ["srresnet"], [2], Settings(extra={"infer.fp_engine": "fp16"}))
