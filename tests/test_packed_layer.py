@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from packed_data import KERNELS, image_for, random_spec, reference_accumulators
 from torch import Tensor
 
 from bench.nouns import Unsupported, UserError
+from bench.packed import kernels
 from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
 from bench.packed.layer import PackedLayer
 from bench.packed.spec import Epilogue, LayerSpec, SignInput, UniformInput
@@ -163,12 +165,28 @@ def test_a_kernel_that_does_not_exist_is_named_with_those_that_do(monkeypatch: p
 
 
 def test_a_kernel_beyond_this_processor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    beyond = sorted({"avx512_vpopcnt", "avx2"} - set(KERNELS))
+    beyond = sorted({"amx_int8", "avx512_vpopcnt", "avx2"} - set(KERNELS))
     if not beyond or "avx2" not in KERNELS:
         pytest.skip("this processor runs every kernel of its family, or none")
     monkeypatch.setenv(KERNEL_VARIABLE, beyond[0])
     with pytest.raises(UserError, match="does not run on this processor"):
         PackedLayer(SPECS[0])
+
+
+def test_a_kernel_that_fails_its_self_check_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def select(name: str) -> str:
+        if name == "fast":
+            raise ValueError("kernel 'fast' failed its self-check on this processor (a binary 3x3 layer differs)")
+        return "portable"
+
+    fake = SimpleNamespace(select_kernel=select, failed_kernels=lambda: ["fast (a binary 3x3 layer differs)"])
+    monkeypatch.setattr(kernels, "native", lambda: fake)
+    monkeypatch.delenv(KERNEL_VARIABLE, raising=False)
+    with pytest.warns(RuntimeWarning, match="not used: fast"):
+        assert selected_kernel() == "portable"
+    monkeypatch.setenv(KERNEL_VARIABLE, "fast")
+    with pytest.raises(UserError, match="failed its self-check"):
+        selected_kernel()
 
 
 def test_missing_native_module_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import warnings
 from types import ModuleType
 
 from bench.nouns import UserError
@@ -34,9 +35,16 @@ def supported_kernels() -> list[str]:
 def selected_kernel() -> str:
     """Name of the kernel in force: the one that `KERNEL_VARIABLE` names, else the fastest supported.
 
-    Raises UserError when the variable names a kernel that is unknown or that this processor cannot run.
+    Each kernel is compared with the portable one when it is first asked for in a process, and one that computes
+    something else on this processor is passed over with a warning. Raises UserError when the variable names a kernel
+    that is unknown, that this processor cannot run, or that fails.
     """
+    forced = os.environ.get(KERNEL_VARIABLE, "")
     try:
-        return native().select_kernel(os.environ.get(KERNEL_VARIABLE, ""))
+        name = native().select_kernel(forced)
     except ValueError as error:
         raise UserError(f"{KERNEL_VARIABLE}: {error}; or unset the variable") from error
+    if not forced:
+        for failure in native().failed_kernels():
+            warnings.warn(f"a kernel fails its self-check and is not used: {failure}", RuntimeWarning, stacklevel=2)
+    return name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from bench.nouns import Unsupported
+from bench.packed import handover
 from bench.packed.bits import unpack_planes
 from bench.packed.encoding import VECTORS, LayerGeometry, decode, encode
 from bench.packed.kernels import native, selected_kernel
@@ -27,6 +29,8 @@ class PackedLayer(nn.Module):
 
     threads: int | None
     """Threads of the kernel, at least 1; None follows ``torch.get_num_threads()``."""
+    next: weakref.ref[PackedLayer] | None
+    """The layer that this one packs its output for, learnt by `bench.packed.handover`"""
 
     def __init__(self, spec: LayerSpec, threads: int | None = None):
         """Raises ValueError when the spec is inconsistent, Unsupported when it is beyond the kernels."""
@@ -35,6 +39,7 @@ class PackedLayer(nn.Module):
         if max(spec.kernel) > MAX_KERNEL:
             raise Unsupported(f"packed kernels reach up to {MAX_KERNEL}x{MAX_KERNEL}, got {spec.kernel}")
         self.threads = threads
+        self.next = None
         self.geometry, tensors = encode(spec)
         for name, value in tensors.items():
             self.register_buffer(name, value)
@@ -73,17 +78,27 @@ class PackedLayer(nn.Module):
         image = self._image(x)
         n, h, w, _ = image.shape
         height, width = self._layer.output_size(h, w)
-        out = torch.empty((n, height, width, self.geometry.out_channels))
         shortcut = None if skip is None else self._image(skip)
         if scale_map is not None:
             pixels = (n, height, width)
             if scale_map.numel() != n * height * width or (x.dim() == 4 and scale_map.shape[-2:] != pixels[1:]):
                 raise ValueError(f"scale_map: got {tuple(scale_map.shape)}, expected {pixels}")
             scale_map = scale_map.detach().to("cpu", torch.float32).reshape(pixels).contiguous()
-        self._layer.run(image, out, shortcut, scale_map, self._threads())
-        if x.dim() == 4:
-            return out.permute(0, 3, 1, 2)
-        return out.reshape(*x.shape[:-1], self.geometry.out_channels)
+        packed = handover.take(x, self) if x.dim() == 4 else None
+        reader = self._reader() if x.dim() == 4 else None
+        # Outside inference mode: its tensors do not record that they are written to.
+        with torch.inference_mode(False):
+            out = torch.empty((n, height, width, self.geometry.out_channels))
+            image_out = out.permute(0, 3, 1, 2)
+        given = None
+        if reader is not None:
+            given = torch.empty((n, height, width, reader._layer.packed_bytes), dtype=torch.uint8)
+        native_reader = None if reader is None else reader._layer
+        self._layer.run(image, out, shortcut, scale_map, self._threads(), packed, native_reader, given)
+        if x.dim() != 4:
+            return out.reshape(*x.shape[:-1], self.geometry.out_channels)
+        handover.leave(image_out, self, reader, given)
+        return image_out
 
     def accumulators(self, x: Tensor) -> Tensor:
         """int32 [bases, N, Ho, Wo, Co]: the sums before any float work. ``x`` as in `forward`; tokens have Wo = 1."""
@@ -103,6 +118,11 @@ class PackedLayer(nn.Module):
         else:
             raise ValueError(f"got shape {tuple(x.shape)}, expected (N, C, H, W), or tokens for a kernel of 1x1")
         return image.detach().to("cpu", torch.float32).contiguous()
+
+    def _reader(self) -> PackedLayer | None:
+        """The layer to pack the output for."""
+        reader = None if self.next is None else self.next()
+        return reader if reader is not None and reader.geometry.in_channels == self.geometry.out_channels else None
 
     def _threads(self) -> int:
         return min(self.threads or torch.get_num_threads(), MAX_THREADS)
@@ -138,7 +158,8 @@ class PackedLayer(nn.Module):
         self._build()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_layer"}
+        # The copy learns its own neighbour.
+        return {name: value for name, value in self.__dict__.items() if name != "_layer"} | {"next": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -126,7 +126,16 @@ inline Layer layer(const Kernel& kernel, const Case& c, const Content& given) {
 inline Answer answer(const Layer& layer, const Case& c, const Content& given, int threads) {
     const std::size_t count = outputs(c) * c.geometry.out_channels;
     Answer all{std::vector<std::int32_t>(c.geometry.bases * count), std::vector<float>(1 + count)};
-    const Image image{given.x.data() + 1, c.n, c.h, c.w};
+    Image image{given.x.data() + 1, c.n, c.h, c.w};
+    std::vector<std::uint64_t> bits;
+    if (layer.binary() && threads % 2 == 0) {
+        // As if the layer before had taken the signs.
+        const int pixels = c.n * c.h * c.w;
+        bits.resize(pixels * layer.packed_bytes() / sizeof bits[0]);
+        auto* packed = reinterpret_cast<unsigned char*>(bits.data());
+        layer.pack(image.x, pixels, packed);
+        image.packed = packed;
+    }
     Result result;
     result.sums = all.sums.data();
     layer.run(image, result, threads);
@@ -151,7 +160,7 @@ inline bool equal(const Answer& a, const Answer& b) {
 // The case list; two layers of five have integers on one side unless `binary_only`.
 template <typename Visit>
 bool each(bool binary_only, Visit visit) {
-    const std::array<std::pair<int, int>, 6> ranges{{{0, 15}, {-128, 127}, {0, 255}, {-2, 1}, {-4, 3}, {0, 127}}};
+    const std::array<std::pair<int, int>, 6> ranges{{{0, 15}, {-128, 127}, {0, 255}, {-2, 1}, {-4, 3}, {3, 130}}};
     int i = 0;
     for (const int in_channels : {1, 3, 15, 16, 17, 60, 63, 64, 65, 130, 256}) {
         for (const int out_channels : {1, 8, 31, 33, 65}) {
@@ -163,7 +172,7 @@ bool each(bool binary_only, Visit visit) {
                                         kernel_h == 1 ? 0 : pad, pad, 1 + i / 2 % 2};
                 const auto& [low, high] = ranges[i % 6];
                 const Kind kind = binary_only || i % 5 < 3 ? Kind::binary : i % 5 == 3 ? Kind::uniform : Kind::sign_integer;
-                const Case c{kind,  geometry, 1 + i % 2, 5 + 2 * (kernel_h > 1), 13, low,
+                const Case c{kind,  geometry, 1 + i % 2, 5 + 2 * (kernel_h > 1), i % 8 == 0 ? 45 : 13, low,
                              high, i % 7 == 0 ? 128 : i % 7 == 1 ? 1 : 7, i * 37 % 64, static_cast<Skip>(i / 3 % 3)};
                 if (!visit(c)) {
                     std::printf("case %d: kind %d, %d -> %d channels, kernel %dx%d, stride %d, dilation %d\n", i,

@@ -34,6 +34,25 @@ def test_the_native_side_checks_every_array() -> None:
             layer.run(x, out, None, None, threads)
     with pytest.raises(ValueError, match="out"):
         layer.accumulators(x, torch.zeros((2, 1, 2, 2, 2), dtype=torch.int32), 1)
+    bits = torch.zeros((1, 2, 2, 8), dtype=torch.uint8)
+    layer.run(x, out, None, None, 1, bits)
+    for bad in (
+        bits[:, :1],
+        bits.to(torch.int32),
+        bits[..., :4].contiguous(),
+        torch.zeros(33, dtype=torch.uint8)[1:].view(1, 2, 2, 8),
+    ):
+        with pytest.raises((ValueError, TypeError)):
+            layer.run(x, out, None, None, 1, bad)
+    two = build(bits=torch.zeros((1, 2, 1, 1, 1), dtype=torch.int64), channels=2, threshold=torch.zeros(2))
+    layer.run(x, out, None, None, 1, None, two, bits)
+    integers = torch.zeros((1, 2, 1, 1, 2), dtype=torch.int8)
+    uniform = module.uniform_layer(kernel, integers, None, 1.0, 0, 3, common())
+    for neighbour, given in ((two, None), (None, bits), (two, bits[:, :1]), (layer, bits), (uniform, bits)):
+        with pytest.raises((ValueError, TypeError)):
+            layer.run(x, out, None, None, 1, None, neighbour, given)
+    with pytest.raises(ValueError, match="256 values"):
+        module.uniform_layer(kernel, integers, None, 1.0, -255, 255, common())
     for changes in (
         {"channels": 0},
         {"channels": 65},

@@ -14,11 +14,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "bench/packed/native"
 HERE = Path(__file__).resolve().parent
-DRIVER = ("layer", "prepare", "pool", "kernel_portable")
+DRIVER = ("layer", "inputs", "prepare", "pool", "self_check", "kernel_portable")
 """What every check program is linked with."""
 X86 = {
     "kernel_avx2": ["-mavx2"],
     "kernel_avx2_integer": ["-mavx2"],
+    "kernel_avx512": ["-mavx512f"],
+    "kernel_amx_int8": ["-mavx512f", "-mavx512bw", "-mamx-tile", "-mamx-int8"],
     "kernel_avx512_vpopcnt": ["-mavx512f", "-mavx512vpopcntdq"],
 }
 ARM = {

@@ -201,9 +201,22 @@ bisr::Image checked_image(const Layer& layer, const Input& x, int threads) {
     return {x.data(), n, h, w};
 }
 
+template <typename Byte>
+Byte* checked_packed(const Layer& layer, const Array<Byte, 4>& packed, const std::vector<std::size_t>& pixels) {
+    require(layer.binary(), "packed: only layers with signs on both sides are given bits");
+    require_shape(packed, {pixels[0], pixels[1], pixels[2], layer.packed_bytes()}, "packed");
+    require(reinterpret_cast<std::uintptr_t>(packed.data()) % sizeof(std::uint64_t) == 0, "packed: not aligned");
+    return packed.data();
+}
+
 void run(const Layer& layer, const Input& x, const Array<float, 4>& out, const std::optional<Input>& skip,
-         const std::optional<Array<const float, 3>>& scale_map, int threads) {
-    const bisr::Image image = checked_image(layer, x, threads);
+         const std::optional<Array<const float, 3>>& scale_map, int threads,
+         const std::optional<Array<const std::uint8_t, 4>>& packed, const Layer* next,
+         const std::optional<Array<std::uint8_t, 4>>& packed_next) {
+    bisr::Image image = checked_image(layer, x, threads);
+    if (packed) {
+        image.packed = checked_packed(layer, *packed, {x.shape(0), x.shape(1), x.shape(2)});
+    }
     const Geometry& g = layer.geometry();
     const std::size_t n = x.shape(0), h = g.out_h(image.h), w = g.out_w(image.w), channels = g.out_channels;
     bisr::Result result;
@@ -217,6 +230,12 @@ void run(const Layer& layer, const Input& x, const Array<float, 4>& out, const s
     if (scale_map) {
         require_shape(*scale_map, {n, h, w}, "scale_map");
         result.scale_map = scale_map->data();
+    }
+    require((next != nullptr) == packed_next.has_value(), "next, packed_next: one given without the other");
+    if (next != nullptr) {
+        require(next->geometry().in_channels == g.out_channels, "next: does not take this layer's channels");
+        result.next = next;
+        result.packed = checked_packed(*next, *packed_next, {n, h, w});
     }
     const nb::gil_scoped_release release;
     layer.run(image, result, threads);
@@ -260,7 +279,11 @@ NB_MODULE(_native, m) {
             },
             "h"_a, "w"_a, "(rows, columns) of the output; 0 where the padded image is smaller than the kernel.")
         .def("run", &run, "x"_a.noconvert(), "out"_a.noconvert(), "skip"_a.noconvert().none(),
-             "scale_map"_a.noconvert().none(), "threads"_a, "Write the layer's output into out.")
+             "scale_map"_a.noconvert().none(), "threads"_a, "packed"_a.noconvert().none() = nb::none(),
+             "next"_a.none() = nb::none(), "packed_next"_a.noconvert().none() = nb::none(),
+             "Write the layer's output into out. packed: uint8 [n, h, w, packed_bytes], the bits of x, read in place "
+             "of x. next, packed_next: the binary layer that reads out, and where the bits for it go.")
+        .def_prop_ro("packed_bytes", &Layer::packed_bytes, "Bytes of one pixel of the packed input.")
         .def("accumulators", &accumulators, "x"_a.noconvert(), "out"_a.noconvert(), "threads"_a,
              "Write int32 [bases, n, h, w, channels], before any float work, into out.");
 
@@ -271,7 +294,9 @@ NB_MODULE(_native, m) {
     m.def("uniform_layer", &uniform_layer, "kernel"_a, "weights"_a.noconvert(), "shift"_a.noconvert().none(), "step"_a,
           "low"_a, "high"_a, "common"_a, "Integer input, integer weights int8 [bases, Co, kh, kw, Ci].");
     m.def("supported_kernels", &bisr::supported_kernels, "Kernels this processor can run, fastest first.");
+    m.def("failed_kernels", &bisr::failed_kernels, "'name (what is wrong)' of kernels that failed their self-check.");
     m.def(
         "select_kernel", [](const std::string& name) { return std::string(bisr::select_kernel(name).name); }, "name"_a,
-        "The kernel of this name, or the fastest when it is empty. Raises ValueError naming the supported ones.");
+        "The kernel of this name, or the fastest when it is empty. Checked against 'portable' when first asked for; one "
+        "that fails is passed over. Raises ValueError naming the supported ones.");
 }

@@ -1,5 +1,6 @@
-// AVX2: signs on both sides, and the epilogue. Output channels lie in byte lanes: for each 4-bit nibble of the packed input, one shuffle looks up, for 32
-// output channels at once, how many of the nibble's bits differ from each channel's weight nibble.
+// AVX2: signs on both sides, and the epilogue. Output channels lie in byte lanes: for each 4-bit nibble of the packed
+// input, one shuffle looks up, for 32 output channels at once, how many of the nibble's bits differ from each channel's
+// weight nibble.
 #include "kernels.h"
 
 #include <immintrin.h>
@@ -30,7 +31,7 @@ constexpr DifferingBits differing_bits() {
 constexpr DifferingBits kDiffering = differing_bits();
 
 void pack(const float* x, int pixels, int channels, const float* threshold, const std::uint64_t* flip,
-          unsigned char* row) {
+          std::uint64_t* words) {
     for (int p = 0; p < pixels; ++p, x += channels) {
         for (int c0 = 0, w = 0; c0 < channels; c0 += 64, ++w) {
             const int end = channels - c0 < 64 ? channels : c0 + 64;
@@ -43,12 +44,16 @@ void pack(const float* x, int pixels, int channels, const float* threshold, cons
             for (; c < end; ++c) {
                 bits |= static_cast<std::uint64_t>(x[c] >= threshold[c]) << (c - c0);
             }
-            bits ^= flip[w];
-            auto* out = reinterpret_cast<std::uint64_t*>(row);
-            out[0] = bits << 4 & kHighNibbles;
-            out[1] = bits & kHighNibbles;
-            row += kNibbles;
+            *words++ = bits ^ flip[w];
         }
+    }
+}
+
+void expand(const std::uint64_t* words, int pixels, int channels, unsigned char* row) {
+    auto* out = reinterpret_cast<std::uint64_t*>(row);
+    for (int i = 0; i < pixels * ((channels + 63) / 64); ++i) {
+        out[2 * i] = words[i] << 4 & kHighNibbles;
+        out[2 * i + 1] = words[i] & kHighNibbles;
     }
 }
 
@@ -250,6 +255,7 @@ void epilogue(const EpilogueParams& params, const EpilogueSpan& span) {
     }
 }
 
-const BinaryOps binary{"avx2", kNibbles, kNibbles * kChannelBlock, pack, prepare, accumulate_binary};
+const BinaryOps binary{"avx2", kNibbles, kNibbles * kChannelBlock, false, pack, expand, prepare,
+                       accumulate_binary};
 
 } // namespace bisr::avx2

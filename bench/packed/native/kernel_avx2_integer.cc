@@ -143,7 +143,7 @@ void accumulate_integer(const Span& span, std::int32_t* sums) {
 
 } // namespace
 
-const IntegerOps integer{"avx2", 2, 0, 0, quantize<2>, prepare_integer<2>, accumulate_integer<2>};
-const IntegerOps narrow{"avx2", 4, 255, 32767, quantize<4>, prepare_integer<4>, accumulate_integer<4>};
+const IntegerOps integer{"avx2", 2, kGroupBytes, 0, false, 0, quantize<2>, prepare_integer<2>, accumulate_integer<2>};
+const IntegerOps narrow{"avx2", 4, kGroupBytes, 255, false, 32767, quantize<4>, prepare_integer<4>, accumulate_integer<4>};
 
 } // namespace bisr::avx2

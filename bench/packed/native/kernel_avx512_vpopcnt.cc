@@ -9,27 +9,6 @@ namespace {
 constexpr int kLanes = 8;
 constexpr int kVectors = kChannelBlock / kLanes;
 
-void pack(const float* x, int pixels, int channels, const float* threshold, const std::uint64_t* flip,
-          unsigned char* row) {
-    auto* words = reinterpret_cast<std::uint64_t*>(row);
-    for (int p = 0; p < pixels; ++p, x += channels) {
-        for (int c0 = 0, w = 0; c0 < channels; c0 += 64, ++w) {
-            const int end = channels - c0 < 64 ? channels : c0 + 64;
-            std::uint64_t bits = 0;
-            int c = c0;
-            for (; c + 16 <= end; c += 16) {
-                const std::uint64_t at_least =
-                    _mm512_cmp_ps_mask(_mm512_loadu_ps(x + c), _mm512_loadu_ps(threshold + c), _CMP_GE_OQ);
-                bits |= at_least << (c - c0);
-            }
-            for (; c < end; ++c) {
-                bits |= static_cast<std::uint64_t>(x[c] >= threshold[c]) << (c - c0);
-            }
-            *words++ = bits ^ flip[w];
-        }
-    }
-}
-
 // prepared: u64 [block][tap][word][kChannelBlock]
 void prepare(const std::uint64_t* bits, int out_channels, int taps, int words, unsigned char* prepared) {
     auto* out = reinterpret_cast<std::uint64_t*>(prepared);
@@ -96,6 +75,7 @@ void accumulate(const Span& span, std::int32_t* sums) {
 
 } // namespace
 
-const BinaryOps binary{"avx512_vpopcnt", 8, 8 * kChannelBlock, pack, prepare, accumulate};
+const BinaryOps binary{"avx512_vpopcnt", 8, 8 * kChannelBlock, false, avx512::pack, nullptr, prepare,
+                       accumulate};
 
 } // namespace bisr::avx512_vpopcnt

@@ -34,8 +34,7 @@ inline std::uint64_t whole_word(const float* x, const float* threshold) {
 }
 
 void pack(const float* x, int pixels, int channels, const float* threshold, const std::uint64_t* flip,
-          unsigned char* row) {
-    auto* words = reinterpret_cast<std::uint64_t*>(row);
+          std::uint64_t* words) {
     for (int p = 0; p < pixels; ++p, x += channels) {
         for (int c0 = 0, w = 0; c0 < channels; c0 += 64, ++w) {
             std::uint64_t bits = 0;
@@ -206,6 +205,6 @@ void epilogue(const EpilogueParams& given, const EpilogueSpan& work) {
     }
 }
 
-const BinaryOps binary{"neon", kWordBytes, kWordBytes * kChannelBlock, pack, prepare, accumulate};
+const BinaryOps binary{"neon", kWordBytes, kWordBytes * kChannelBlock, false, pack, nullptr, prepare, accumulate};
 
 } // namespace bisr::neon

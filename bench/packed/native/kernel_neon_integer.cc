@@ -132,7 +132,7 @@ void accumulate(const Span& span, std::int32_t* sums) {
 
 } // namespace
 
-const IntegerOps integer{"neon", 2, 0, 0, quantize<2>, prepare_halves, accumulate};
-const IntegerOps bytes{"neon_dot", 4, 127, 0, quantize<4>, prepare_bytes, neon_dot::accumulate};
+const IntegerOps integer{"neon", 2, kGroupBytes, 0, false, 0, quantize<2>, prepare_halves, accumulate};
+const IntegerOps bytes{"neon_dot", 4, kGroupBytes, 127, false, 0, quantize<4>, prepare_bytes, neon_dot::accumulate};
 
 } // namespace bisr::neon

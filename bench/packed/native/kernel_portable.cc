@@ -7,8 +7,7 @@ namespace bisr::portable {
 namespace {
 
 void pack(const float* x, int pixels, int channels, const float* threshold, const std::uint64_t* flip,
-          unsigned char* row) {
-    auto* words = reinterpret_cast<std::uint64_t*>(row);
+          std::uint64_t* words) {
     for (int p = 0; p < pixels; ++p, x += channels) {
         for (int c0 = 0, w = 0; c0 < channels; c0 += 64, ++w) {
             const int count = channels - c0 < 64 ? channels - c0 : 64;
@@ -178,7 +177,7 @@ void epilogue(const EpilogueParams& params, const EpilogueSpan& span) {
     }
 }
 
-const BinaryOps binary{"portable", 8, 8 * kChannelBlock, pack, prepare, accumulate_binary};
-const IntegerOps integer{"portable", 2, 0, 0, quantize, prepare_integer, accumulate_integer};
+const BinaryOps binary{"portable", 8, 8 * kChannelBlock, false, pack, nullptr, prepare, accumulate_binary};
+const IntegerOps integer{"portable", 2, kGroupBytes, 0, false, 0, quantize, prepare_integer, accumulate_integer};
 
 } // namespace bisr::portable

@@ -40,6 +40,10 @@ struct Span {
     int groups_per_flush;         // integer: groups whose products IntegerOps::sum_limit allows to be summed
 };
 
+// WHOLE SPANS: a kernel made of matrix tiles reads, and writes sums for, up to kMaxSpan pixels whatever the span holds.
+// Its packed rows have the memory for that, and the padding beside the image lies in them as zeros of the quantized
+// input wherever its bytes can hold that, so that short border spans do not occur.
+
 // Writes sums[pixels][blocks * kChannelBlock].
 using Accumulate = void (*)(const Span& span, std::int32_t* sums);
 
@@ -48,9 +52,13 @@ struct BinaryOps {
     const char* name;
     std::size_t word_bytes; // bytes of one 64-channel word in a packed row
     std::size_t unit_bytes; // prepared weight bytes of one (channel block, tap, word)
-    // x [pixels][channels] -> packed row. Bit = (x >= threshold) xor flip; NaN compares false. Tail bits are 0.
+    bool whole_spans;       // see WHOLE SPANS
+    // x [pixels][channels] -> words [pixels][channels / 64, rounded up]: the input at rest, the same for all kernels.
+    // Bit = (x >= threshold) xor flip; NaN compares false. Tail bits are 0.
     void (*pack)(const float* x, int pixels, int channels, const float* threshold, const std::uint64_t* flip,
-                 unsigned char* row);
+                 std::uint64_t* words);
+    // words -> packed row; null for a kernel whose packed row is the words themselves.
+    void (*expand)(const std::uint64_t* words, int pixels, int channels, unsigned char* row);
     // bits [out_channels][taps][words] -> this kernel's layout, blocks * taps * words * unit_bytes, zeroed before.
     void (*prepare)(const std::uint64_t* bits, int out_channels, int taps, int words, unsigned char* prepared);
     Accumulate accumulate;
@@ -62,21 +70,24 @@ struct UniformInput {
     int zero; // subtracted from q
 };
 
-// Bytes of one channel group in a packed row and, per output channel, in the prepared weights.
+// Bytes of a channel group in kernels that multiply one 32-bit lane at a time.
 constexpr int kGroupBytes = 4;
 
 // Small integers on both sides; products and sums are exact.
 struct IntegerOps {
     const char* name;
-    int group; // channels of a group: 2 as int16, or 4 as bytes with signed weights
-    int most;  // bytes: largest input that a row holds, 255 (unsigned) or 127 (signed); int16: 0, inputs stay as they are
+    int group;        // channels of a group
+    int group_bytes;  // of a group in a packed row and, per output channel, in the prepared weights
+    int most;         // channels are bytes, signed in the weights: largest input that a row holds, 255 (unsigned) or 127
+                      // (signed); channels are int16: 0, inputs stay as they are
+    bool whole_spans; // see WHOLE SPANS
     // Largest |sum| that one lane may reach between flushes, where the products of two channels meet in a lane; 0 when
     // there is no limit below that of int32.
     int sum_limit;
     // Row = q - zero with q = rint(clamp((x + shift) / step, low, high)), half to even; NaN becomes low. Channels that
     // fill up the last group are 0.
     void (*quantize)(const float* x, int pixels, int channels, const UniformInput& input, unsigned char* row);
-    // weights [out_channels][taps][channels] -> [block][tap][group] units of kChannelBlock * kGroupBytes, zeroed before.
+    // weights [out_channels][taps][channels] -> [block][tap][group] units of kChannelBlock * group_bytes, zeroed before.
     void (*prepare)(const std::int8_t* weights, int out_channels, int taps, int channels, unsigned char* prepared);
     Accumulate accumulate;
 };
@@ -120,6 +131,20 @@ extern const IntegerOps integer;
 extern const IntegerOps narrow; // for products that leave room in 16 bits: twice as fast
 void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
 } // namespace avx2
+
+// What the AVX-512 kernels share; the rest is AVX2's.
+namespace avx512 {
+void pack(const float* x, int pixels, int channels, const float* threshold, const std::uint64_t* flip,
+          std::uint64_t* words);
+void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
+} // namespace avx512
+
+namespace amx_int8 {
+extern const BinaryOps binary;
+extern const IntegerOps integer;
+void enter(); // shapes this thread's tiles
+void leave(); // gives them back
+} // namespace amx_int8
 
 namespace avx512_vpopcnt {
 extern const BinaryOps binary;

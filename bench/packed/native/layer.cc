@@ -1,5 +1,4 @@
-#include "layer.h"
-
+#include "layer_parts.h"
 #include "pool.h"
 
 #include <algorithm>
@@ -7,34 +6,9 @@
 
 namespace bisr {
 
-struct Layer::Columns {
-    int x, count;
-    int kx_begin, kx_end;
-};
-
-struct Layer::Scratch {
-    unsigned char* rows; // ring of packed input rows
-    std::size_t row_bytes;
-    int ring;
-    std::int32_t* sums;  // [bases][kMaxSpan][padded]
-    std::int32_t* start; // [padded]
-};
-
 namespace {
 
 std::size_t cache_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-// Signs as integers, for the rare layer with sign inputs and weights of several bits.
-template <typename T>
-void signs_as_integers(const float* x, int pixels, int channels, int padded, const SignQuantizer& sign, int zero, T* row) {
-    for (int p = 0; p < pixels; ++p, x += channels, row += padded) {
-        for (int c = 0; c < channels; ++c) {
-            const bool flip = sign.flip[c / 64] >> c % 64 & 1;
-            row[c] = static_cast<T>(((x[c] >= sign.threshold[c]) != flip ? 1 : -1) - zero);
-        }
-        std::fill(row + channels, row + padded, T{0});
-    }
-}
 
 } // namespace
 
@@ -47,14 +21,25 @@ void Layer::run(const Image& image, const Result& result, int threads) const {
     const Geometry& g = geometry_;
     const int out_h = g.out_h(image.h), out_w = g.out_w(image.w);
     const int ring = pointwise() ? 1 : (g.kernel_h - 1) * g.dilation + 1;
-    const std::size_t row_bytes = cache_lines(pixel_bytes_ * (pointwise() ? kMaxSpan : image.w));
+    const int row = pointwise() ? kMaxSpan : image.w;
+    const int spare = whole_spans_ && !pointwise() ? kMaxSpan * g.stride : 0;
+    const std::size_t row_bytes = cache_lines(pixel_bytes_ * (row + 2 * row_padding_ + spare));
+    const std::size_t packed_bytes = expands() ? cache_lines(packed_bytes_ * row) : 0;
     const std::size_t sums = g.bases * kMaxSpan * g.padded();
-    const std::size_t worker_bytes = ring * row_bytes + (sums + g.padded()) * sizeof(std::int32_t);
+    const std::size_t worker_bytes = ring * row_bytes + packed_bytes + (sums + g.padded()) * sizeof(std::int32_t);
     const AlignedBytes memory(worker_bytes * threads);
-    const auto scratch = [&](int worker) {
+    // One item's work, by one worker.
+    const auto with_scratch = [&](int worker, const auto& work) {
         unsigned char* rows = memory.data() + worker * worker_bytes;
-        auto* first_sum = reinterpret_cast<std::int32_t*>(rows + ring * row_bytes);
-        return Scratch{rows, row_bytes, ring, first_sum, first_sum + sums};
+        unsigned char* packed = rows + ring * row_bytes;
+        auto* first_sum = reinterpret_cast<std::int32_t*>(packed + packed_bytes);
+        if (enter_ != nullptr) {
+            enter_();
+        }
+        work(Scratch{rows, row_bytes, ring, packed, first_sum, first_sum + sums});
+        if (leave_ != nullptr) {
+            leave_();
+        }
     };
 
     if (pointwise()) {
@@ -64,7 +49,7 @@ void Layer::run(const Image& image, const Result& result, int threads) const {
         parallel_for(threads, items, [&](int item, int worker) {
             const std::size_t first = static_cast<std::size_t>(item) * kPixelsPerItem;
             const auto count = static_cast<int>(std::min<std::size_t>(kPixelsPerItem, total - first));
-            pixels(image, result, first, count, scratch(worker));
+            with_scratch(worker, [&](const Scratch& scratch) { pixels(image, result, first, count, scratch); });
         });
         return;
     }
@@ -76,7 +61,9 @@ void Layer::run(const Image& image, const Result& result, int threads) const {
     const int strips = (out_h + strip - 1) / strip;
     parallel_for(threads, image.n * strips, [&](int item, int worker) {
         const int y0 = item % strips * strip;
-        rows(image, result, columns, item / strips, y0, std::min(y0 + strip, out_h), scratch(worker));
+        with_scratch(worker, [&](const Scratch& scratch) {
+            rows(image, result, columns, item / strips, y0, std::min(y0 + strip, out_h), scratch);
+        });
     });
 }
 
@@ -84,12 +71,12 @@ std::vector<Layer::Columns> Layer::split_columns(int w, int out_w) const {
     const Geometry& g = geometry_;
     std::vector<Columns> all;
     for (int x = 0; x < out_w; ++x) {
-        const int left = x * g.stride - g.pad_w;
+        const int left = x * g.stride - g.pad_w + row_padding_;
         int begin = 0, end = g.kernel_w;
         while (begin < end && left + begin * g.dilation < 0) {
             ++begin;
         }
-        while (end > begin && left + (end - 1) * g.dilation >= w) {
+        while (end > begin && left + (end - 1) * g.dilation >= w + 2 * row_padding_) {
             --end;
         }
         const bool joins = !all.empty() && all.back().kx_begin == begin && all.back().kx_end == end;
@@ -102,28 +89,16 @@ std::vector<Layer::Columns> Layer::split_columns(int w, int out_w) const {
     return all;
 }
 
-void Layer::pack_row(const float* x, int pixels, unsigned char* row) const {
-    if (binary_ != nullptr) {
-        binary_->pack(x, pixels, geometry_.in_channels, sign_.threshold.data(), sign_.flip.data(), row);
-        return;
-    }
-    const int channels = geometry_.in_channels, padded = depth_ * integer_->group;
-    if (!signs_) {
-        const float* shift = uniform_.shift.empty() ? nullptr : uniform_.shift.data();
-        integer_->quantize(x, pixels, channels, {shift, uniform_.step, uniform_.low, uniform_.high, zero_}, row);
-    } else if (integer_->group == 2) {
-        signs_as_integers(x, pixels, channels, padded, sign_, zero_, reinterpret_cast<std::int16_t*>(row));
-    } else {
-        signs_as_integers(x, pixels, channels, padded, sign_, zero_, row);
-    }
-}
-
 void Layer::rows(const Image& image, const Result& result, const std::vector<Columns>& columns, int n, int y0, int y1,
                  const Scratch& scratch) const {
     const Geometry& g = geometry_;
     const int out_h = g.out_h(image.h), out_w = g.out_w(image.w);
-    const std::size_t row_floats = static_cast<std::size_t>(image.w) * g.in_channels;
-    const float* x = image.x + static_cast<std::size_t>(n) * image.h * row_floats;
+    const bool in_place = read_in_place(image);
+    const auto packed_row = [&](int row) -> const unsigned char* {
+        return in_place ? image.packed + (static_cast<std::size_t>(n) * image.h + row) * image.w * pixel_bytes_
+                        : scratch.rows + row % scratch.ring * scratch.row_bytes;
+    };
+    fill_padding(image.w, scratch);
     Tap taps[kMaxTaps];
     Span span{};
     span.taps = taps;
@@ -131,8 +106,9 @@ void Layer::rows(const Image& image, const Result& result, const std::vector<Col
     int packed_until = 0;
     for (int y = y0; y < y1; ++y) {
         const int top = y * g.stride - g.pad_h;
-        for (int row = std::max({packed_until, top, 0}); row < std::min(top + scratch.ring, image.h); ++row) {
-            pack_row(x + row * row_floats, image.w, scratch.rows + row % scratch.ring * scratch.row_bytes);
+        for (int row = std::max({packed_until, top, 0}); row < std::min(top + scratch.ring, image.h) && !in_place; ++row) {
+            fill_row(image, (static_cast<std::size_t>(n) * image.h + row) * image.w, image.w,
+                     scratch.rows + row % scratch.ring * scratch.row_bytes + row_padding_ * pixel_bytes_, scratch);
             packed_until = row + 1;
         }
         for (const Columns& run : columns) {
@@ -143,9 +119,8 @@ void Layer::rows(const Image& image, const Result& result, const std::vector<Col
                     continue;
                 }
                 for (int kx = run.kx_begin; kx < run.kx_end; ++kx) {
-                    const int column = run.x * g.stride - g.pad_w + kx * g.dilation;
-                    taps[span.tap_count++] = {scratch.rows + row % scratch.ring * scratch.row_bytes + column * pixel_bytes_,
-                                              ky * g.kernel_w + kx};
+                    const int column = run.x * g.stride - g.pad_w + row_padding_ + kx * g.dilation;
+                    taps[span.tap_count++] = {packed_row(row) + column * pixel_bytes_, ky * g.kernel_w + kx};
                 }
             }
             span.pixels = run.count;
@@ -158,7 +133,7 @@ void Layer::rows(const Image& image, const Result& result, const std::vector<Col
 void Layer::pixels(const Image& image, const Result& result, std::size_t first, int count,
                    const Scratch& scratch) const {
     const std::size_t total = static_cast<std::size_t>(image.n) * image.h * image.w;
-    const Tap tap{scratch.rows, 0};
+    Tap tap{scratch.rows, 0};
     Span span{};
     span.taps = &tap;
     span.tap_count = 1;
@@ -166,13 +141,17 @@ void Layer::pixels(const Image& image, const Result& result, std::size_t first, 
     for (int done = 0; done < count; done += kMaxSpan) {
         const std::size_t pixel = first + done;
         span.pixels = std::min(kMaxSpan, count - done);
-        pack_row(image.x + pixel * geometry_.in_channels, span.pixels, scratch.rows);
+        if (read_in_place(image)) {
+            tap.input = image.packed + pixel * packed_bytes_;
+        } else {
+            fill_row(image, pixel, span.pixels, scratch.rows, scratch);
+        }
         finish_span(span, result, pixel, total, scratch);
     }
 }
 
 void Layer::finish_span(Span& span, const Result& result, std::size_t pixel, std::size_t pixels_total,
-                 const Scratch& scratch) const {
+                        const Scratch& scratch) const {
     const Geometry& g = geometry_;
     const std::size_t padded = g.padded();
     span.taps_total = g.taps();
@@ -210,6 +189,9 @@ void Layer::finish_span(Span& span, const Result& result, std::size_t pixel, std
     finish.scale_map = result.scale_map != nullptr ? result.scale_map + pixel : nullptr;
     finish.out = result.out + first;
     float_work_(epilogue_, finish);
+    if (result.next != nullptr) {
+        result.next->pack(finish.out, span.pixels, result.packed + pixel * result.next->packed_bytes());
+    }
 }
 
 } // namespace bisr

@@ -64,7 +64,11 @@ class AlignedBytes {
 struct Image {
     const float* x; // [n][h][w][in_channels]
     int n, h, w;
+    // Binary layers: [n][h][w][packed_bytes], the bits of `x`; `x` is not read where they are given.
+    const unsigned char* packed = nullptr;
 };
+
+class Layer;
 
 // Exactly one of `out` and `sums` is set.
 struct Result {
@@ -72,6 +76,8 @@ struct Result {
     const float* scale_map = nullptr; // [n][out_h][out_w]
     float* out = nullptr;             // [n][out_h][out_w][out_channels]
     std::int32_t* sums = nullptr;     // [bases][n][out_h][out_w][out_channels]
+    const Layer* next = nullptr;      // with `out`: a binary layer that reads `out`, and where the bits for it go,
+    unsigned char* packed = nullptr;  // [n][out_h][out_w][next->packed_bytes()]
 };
 
 class Layer {
@@ -89,6 +95,10 @@ class Layer {
     Layer& operator=(const Layer&) = delete;
 
     void run(const Image& image, const Result& result, int threads) const;
+    bool binary() const { return binary_ != nullptr; }
+    // x [pixels][in_channels] -> this layer's input at rest, [pixels][packed_bytes]: bits, in a binary layer.
+    void pack(const float* x, int pixels, unsigned char* packed) const;
+    std::size_t packed_bytes() const { return packed_bytes_; }
 
     const Geometry& geometry() const { return geometry_; }
     const char* kernel_name() const { return binary_ != nullptr ? binary_->name : integer_->name; }
@@ -98,11 +108,16 @@ class Layer {
     struct Columns; // neighbouring output columns with the same valid kernel columns
     struct Scratch; // one worker's memory
 
+    void set_kernel(const Kernel& kernel, bool whole_spans);
     void set_epilogue(const EpilogueVectors& vectors);
     void choose_integer_ops(const Kernel& kernel, const std::int8_t* weights);
     void prepare_integer(const std::int8_t* weights);
     std::vector<Columns> split_columns(int w, int out_w) const;
-    void pack_row(const float* x, int pixels, unsigned char* row) const;
+    bool expands() const { return binary_ != nullptr && binary_->expand != nullptr; }
+    // Bits that are the kernel's packed row already are not copied.
+    bool read_in_place(const Image& image) const { return image.packed != nullptr && !expands(); }
+    void fill_row(const Image& image, std::size_t pixel, int pixels, unsigned char* row, const Scratch& scratch) const;
+    void fill_padding(int w, const Scratch& scratch) const;
     void rows(const Image& image, const Result& result, const std::vector<Columns>& columns, int n, int y0, int y1,
               const Scratch& scratch) const;
     void pixels(const Image& image, const Result& result, std::size_t first, int count, const Scratch& scratch) const;
@@ -115,13 +130,18 @@ class Layer {
     const IntegerOps* integer_ = nullptr; // and this one for all others
     Accumulate accumulate_;
     Epilogue float_work_;
+    void (*enter_)() = nullptr;
+    void (*leave_)() = nullptr;
+    bool whole_spans_ = false;
+    int row_padding_ = 0; // pixels of padding on each side of a packed row
     bool signs_; // the input is a sign
     SignQuantizer sign_;
     UniformQuantizer uniform_{};
     int zero_ = 0; // integer: subtracted from inputs in packed rows
     int groups_per_flush_ = 0;
     int depth_;
-    std::size_t pixel_bytes_;
+    std::size_t pixel_bytes_;  // in a packed row
+    std::size_t packed_bytes_; // at rest
     std::size_t base_bytes_;
     std::unique_ptr<AlignedBytes> weights_;
     std::vector<std::int32_t> tap_starts_; // integer: [bases][taps][padded], zero * sum of the tap's weights

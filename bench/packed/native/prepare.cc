@@ -17,6 +17,7 @@ Layer::Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input
     : geometry_(geometry), binary_(kernel.binary), accumulate_(kernel.binary->accumulate), float_work_(kernel.epilogue),
       signs_(true), sign_(std::move(input)), depth_(geometry.words()),
       pixel_bytes_(geometry.words() * kernel.binary->word_bytes),
+      packed_bytes_(geometry.words() * sizeof(std::uint64_t)),
       base_bytes_(static_cast<std::size_t>(geometry.blocks()) * geometry.taps() * geometry.words() *
                   kernel.binary->unit_bytes) {
     weights_ = std::make_unique<AlignedBytes>(base_bytes_ * geometry_.bases);
@@ -25,6 +26,7 @@ Layer::Layer(const Kernel& kernel, const Geometry& geometry, SignQuantizer input
         binary_->prepare(bits + b * words, geometry_.out_channels, geometry_.taps(), geometry_.words(),
                          weights_->data() + b * base_bytes_);
     }
+    set_kernel(kernel, binary_->whole_spans);
     set_epilogue(epilogue);
 }
 
@@ -33,6 +35,7 @@ Layer::Layer(const Kernel& kernel, const Geometry& geometry, UniformQuantizer in
     : geometry_(geometry), float_work_(kernel.epilogue), signs_(false), uniform_(std::move(input)) {
     choose_integer_ops(kernel, weights);
     prepare_integer(weights);
+    set_kernel(kernel, integer_->whole_spans);
     set_epilogue(epilogue);
 }
 
@@ -65,8 +68,8 @@ void Layer::choose_integer_ops(const Kernel& kernel, const std::int8_t* weights)
     }
     accumulate_ = integer_->accumulate;
     depth_ = (g.in_channels + integer_->group - 1) / integer_->group;
-    pixel_bytes_ = static_cast<std::size_t>(depth_) * kGroupBytes;
-    base_bytes_ = static_cast<std::size_t>(g.blocks()) * g.taps() * depth_ * kChannelBlock * kGroupBytes;
+    pixel_bytes_ = packed_bytes_ = static_cast<std::size_t>(depth_) * integer_->group_bytes;
+    base_bytes_ = static_cast<std::size_t>(g.blocks()) * g.taps() * depth_ * kChannelBlock * integer_->group_bytes;
 }
 
 void Layer::prepare_integer(const std::int8_t* weights) {
@@ -84,6 +87,14 @@ void Layer::prepare_integer(const std::int8_t* weights) {
             }
         }
     }
+}
+
+void Layer::set_kernel(const Kernel& kernel, bool whole_spans) {
+    enter_ = kernel.enter;
+    leave_ = kernel.leave;
+    whole_spans_ = whole_spans;
+    const bool holds_zero = binary_ != nullptr || (uniform_.low <= 0 && uniform_.high >= 0);
+    row_padding_ = whole_spans && holds_zero ? geometry_.pad_w : 0;
 }
 
 void Layer::set_epilogue(const EpilogueVectors& vectors) {

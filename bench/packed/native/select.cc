@@ -1,5 +1,10 @@
 #include "select.h"
 
+#include "amx_permission.h"
+#include "self_check.h"
+
+#include <mutex>
+#include <optional>
 #include <stdexcept>
 
 #if defined(__aarch64__) && defined(__linux__)
@@ -10,37 +15,59 @@
 namespace bisr {
 namespace {
 
-bool always() { return true; }
+const char* never() { return nullptr; }
 
 #if defined(__x86_64__)
 // The compiler's run-time library asks the processor and, through xgetbv, whether the system saves the wide registers.
-bool has_avx2() { return __builtin_cpu_supports("avx2"); }
-bool has_avx512_vpopcnt() {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vpopcntdq");
+const char* avx2_refusal() { return __builtin_cpu_supports("avx2") ? nullptr : "needs AVX2"; }
+const char* avx512_refusal() {
+    const bool has_all = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("avx512f") &&
+                         __builtin_cpu_supports("avx512vpopcntdq");
+    return has_all ? nullptr : "needs AVX-512 with VPOPCNTDQ";
 }
 #elif defined(__AARCH64EL__)
-bool has_dot() {
+const char* dot_refusal() {
 #if defined(__linux__)
-    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0 ? nullptr : "needs the dot product of bytes (ASIMDDP)";
 #elif defined(__APPLE__)
-    return true; // in every processor that Apple has sold with macOS
+    return nullptr; // in every processor that Apple has sold with macOS
 #else
-    return false;
+    return "is not known to run on this system";
 #endif
 }
 #endif
 
-// Fastest first. A processor with AVX-512 also has AVX2, which serves the integer layers and the epilogue.
+// Fastest first. A processor with AVX-512 also has AVX2, which serves the integer layers.
 const Kernel kTable[] = {
-#if defined(__x86_64__)
-    {"avx512_vpopcnt", has_avx512_vpopcnt, &avx512_vpopcnt::binary, &avx2::integer, &avx2::narrow, avx2::epilogue},
-    {"avx2", has_avx2, &avx2::binary, &avx2::integer, &avx2::narrow, avx2::epilogue},
-#elif defined(__AARCH64EL__)
-    {"neon_dot", has_dot, &neon::binary, &neon::bytes, nullptr, neon::epilogue},
-    {"neon", always, &neon::binary, &neon::integer, nullptr, neon::epilogue},
+#if defined(__AARCH64EL__)
+    {"neon_dot", dot_refusal, &neon::binary, &neon::bytes, nullptr, neon::epilogue},
+    {"neon", never, &neon::binary, &neon::integer, nullptr, neon::epilogue},
 #endif
-    {"portable", always, &portable::binary, &portable::integer, nullptr, portable::epilogue},
+#if defined(BISR_AMX)
+    {"amx_int8", amx_refusal, &amx_int8::binary, &amx_int8::integer, nullptr, avx512::epilogue, amx_int8::enter,
+     amx_int8::leave},
+#endif
+#if defined(__x86_64__)
+    {"avx512_vpopcnt", avx512_refusal, &avx512_vpopcnt::binary, &avx2::integer, &avx2::narrow, avx512::epilogue},
+    {"avx2", avx2_refusal, &avx2::binary, &avx2::integer, &avx2::narrow, avx2::epilogue},
+#endif
+    {"portable", never, &portable::binary, &portable::integer, nullptr, portable::epilogue},
 };
+constexpr int kKernels = sizeof kTable / sizeof kTable[0];
+const Kernel& kPortable = kTable[kKernels - 1];
+
+// What the self-check of a kernel found, once it has run: empty when nothing is wrong.
+std::mutex g_mutex;
+std::optional<std::string> g_findings[kKernels];
+
+bool passes(const Kernel& kernel) {
+    const std::lock_guard<std::mutex> lock(g_mutex);
+    std::optional<std::string>& finding = g_findings[&kernel - kTable];
+    if (!finding) {
+        finding = &kernel == &kPortable ? "" : self_check(kernel, kPortable);
+    }
+    return finding->empty();
+}
 
 std::string joined(const std::vector<std::string>& names) {
     std::string text;
@@ -55,26 +82,39 @@ std::string joined(const std::vector<std::string>& names) {
 std::vector<std::string> supported_kernels() {
     std::vector<std::string> names;
     for (const Kernel& kernel : kTable) {
-        if (kernel.supported()) {
+        if (kernel.refusal() == nullptr) {
             names.emplace_back(kernel.name);
         }
     }
     return names;
 }
 
+std::vector<std::string> failed_kernels() {
+    const std::lock_guard<std::mutex> lock(g_mutex);
+    std::vector<std::string> failures;
+    for (int i = 0; i < kKernels; ++i) {
+        if (g_findings[i] && !g_findings[i]->empty()) {
+            failures.push_back(std::string(kTable[i].name) + " (" + *g_findings[i] + ")");
+        }
+    }
+    return failures;
+}
+
 const Kernel& select_kernel(const std::string& forced) {
-    bool known = false;
+    std::string why = "is unknown";
     for (const Kernel& kernel : kTable) {
         if (!forced.empty() && forced != kernel.name) {
             continue;
         }
-        known = true;
-        if (kernel.supported()) {
+        if (const char* refusal = kernel.refusal()) {
+            why = std::string("does not run on this processor (") + refusal + ")";
+        } else if (passes(kernel)) {
             return kernel;
+        } else {
+            why = "failed its self-check on this processor (" + *g_findings[&kernel - kTable] + ")";
         }
     }
-    throw std::invalid_argument("kernel '" + forced + "' " + (known ? "does not run on this processor" : "is unknown") +
-                                ": expected one of " + joined(supported_kernels()));
+    throw std::invalid_argument("kernel '" + forced + "' " + why + ": expected one of " + joined(supported_kernels()));
 }
 
 } // namespace bisr

@@ -1,5 +1,5 @@
-// Stands in for the compiler's header: AVX-512 intrinsics emulated by SIMDe, so that a kernel file can be compiled
-// unchanged and run on a processor without AVX-512.
+// Stands in for the compiler's header: AVX-512 emulated by SIMDe, AMX by the file beside it, so that a kernel file can
+// be compiled unchanged and run on a processor without either.
 #pragma once
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
@@ -8,3 +8,6 @@
 #ifndef _CMP_GE_OQ
 #define _CMP_GE_OQ SIMDE_CMP_GE_OQ
 #endif
+
+#include "amx_emulation.h"
+#include "avx512_missing.h"
