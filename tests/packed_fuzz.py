@@ -111,6 +111,7 @@ def spoil_header(content: bytes, dice: random.Random) -> bytes:
 
 
 def try_file(path: Path, sound: bytes, dice: random.Random) -> str:
+    """The fault that the reader names, or nothing."""
     if dice.random() < 0.25:
         path.write_bytes(spoil_header(sound, dice))
     else:
@@ -132,12 +133,12 @@ def try_file(path: Path, sound: bytes, dice: random.Random) -> str:
     except UserError as error:
         assert str(error).startswith(f"{path} is not a sound packed network: "), error
         assert len(str(error)) > len(str(path)) + 60, error
-        return "refused"
+        return str(error)
     for layer in layers.values():
         g = layer.geometry
         if max(g.padding) <= 8 and g.dilation == 1 and g.skip == "none" and not g.scale_map:
             layer(image_for(layer.spec, 1, 9, 9))
-    return "taken"
+    return ""
 
 
 def fuzz_files(count: int) -> Counter[str]:
@@ -178,6 +179,7 @@ def wild_array(value: Any, dice: random.Random) -> Any:
 
 
 def try_native(dice: random.Random) -> str:
+    """The fault that the native side names, or nothing."""
     module = native()
     ci, co = dice.choice([1, 5, 64, 65]), dice.choice([1, 3, 33])
     words = -(-ci // 64)
@@ -216,15 +218,18 @@ def try_native(dice: random.Random) -> str:
         layer.accumulators(images[0], torch.zeros((2, n, h, w, co), dtype=torch.int32), 2)
     except (ValueError, TypeError) as error:
         assert str(error), type(error)
-        return "refused"
-    return "taken"
+        return str(error).splitlines()[0]
+    return ""
 
 
 def tally(count: int, attempt: Callable[[random.Random], str]) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     for seed in range(count):
-        sys.stderr.write(f"seed {seed}\n")
-        outcomes[attempt(random.Random(seed))] += 1
+        sys.stderr.write(f"seed {seed}: ")
+        sys.stderr.flush()
+        fault = attempt(random.Random(seed))
+        sys.stderr.write(f"{fault or 'taken'}\n")
+        outcomes["refused" if fault else "taken"] += 1
     return outcomes
 
 

@@ -23,8 +23,8 @@ from bench.packed.layer import PackedLayer
 HERE = Path(__file__).resolve().parent
 
 
-def fuzz(what: str, count: int) -> tuple[int, int]:
-    """(taken, refused) of the fuzzer, run in a process of its own: a crash there is a failure here."""
+def fuzz(what: str, count: int) -> tuple[int, int, str]:
+    """(taken, refused, log) of the fuzzer, run in a process of its own: a crash there is a failure here."""
     done = subprocess.run(
         [sys.executable, HERE / "packed_fuzz.py", what, str(count)],
         capture_output=True,
@@ -34,14 +34,14 @@ def fuzz(what: str, count: int) -> tuple[int, int]:
     )
     assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-3000:]}"
     taken, refused = map(int, done.stdout.split())
-    return taken, refused
+    return taken, refused, done.stderr
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits memory as Linux does")
 @pytest.mark.parametrize("what, count", [("files", 500), ("native", 3000)])
 def test_wild_input_is_taken_or_refused(what: str, count: int) -> None:
-    taken, refused = fuzz(what, count)
-    assert taken + refused == count and taken > 0 and refused > count / 2
+    taken, refused, log = fuzz(what, count)
+    assert taken + refused == count and taken > 0 and refused > count / 2, log[-3000:]
 
 
 def container(header: bytes, body: bytes = b"") -> bytes:
