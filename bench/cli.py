@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cli_settings import build_settings, count, size
 from bench.nouns import Context, UserError
+from bench.saved import FOLDER
 from bench.sr.catalog import SETS
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
         cells = planned()
         show_plan(cells)
         bar = Progress(sum(item.fate != "done" for item in cells))
-        context = Context(settings, registry.loader, registry.cards, bar.update, store.root / "files")
+        context = Context(settings, registry.loader, registry.cards, bar.update, store.root / FOLDER)
         summary = execute(cells, tracks, context, stamp, store, bar)
     pages = store.root / "report" if flags.out else PAGES
     return show_results(summary, store, pages, formats, registry.cards)

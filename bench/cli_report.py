@@ -11,6 +11,7 @@ from bench.cli import FORMATS, LOCAL_STORE, PAGES, ROOT
 from bench.cli_run import reports_exist
 from bench.nouns import UserError
 from bench.plan import pick
+from bench.sr.catalog import SETS
 
 REFERENCE_STORE = ROOT / "results" / "reference"
 
@@ -32,6 +33,11 @@ def main(argv: Sequence[str]) -> int:
         help="write a small static site here: leaderboard, a page a method, a page a track",
     )
     parser.add_argument("--report", default="html", metavar="LIST", help="html (default), latex, md, or all")
+    parser.add_argument(
+        "--crops", default="all", metavar="LIST",
+        help="data sets whose saved pictures are shown enlarged: all (default), none, or names; pictures of published "
+        "sets may not be passed on, so a page for others takes: sample",
+    )  # fmt: skip
     flags = parser.parse_args(argv)
     stores = flags.store or [store for store in (REFERENCE_STORE, LOCAL_STORE) if store.is_dir()]
     if not stores:
@@ -45,6 +51,7 @@ def main(argv: Sequence[str]) -> int:
 
     import reports
 
-    for page in reports.build(stores, flags.site or flags.out, formats):
+    crops = [] if flags.crops == "none" else pick("data set", flags.crops, list(SETS))
+    for page in reports.build(stores, flags.site or flags.out, formats, crops=crops):
         sys.stdout.write(f"Page: {page}\n")
     return 0

@@ -14,8 +14,9 @@ from pathlib import Path
 from bench.files import write_atomic
 from bench.nouns import Cell, UserError
 from bench.record import Record, RecordError, from_text, relative_path, to_text
+from bench.saved import FOLDER
 
-SIDE_FOLDERS = ("files", "logs", "report")
+SIDE_FOLDERS = (str(FOLDER), "logs", "report")
 """Folders beside the records inside a store: what tracks make on the side, tracebacks, pages."""
 
 

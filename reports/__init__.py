@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from bench.nouns import Card, UserError
 from bench.record import Record
 from bench.scoring import ScoringRule
 from bench.store import load
+from reports.album import Album
 from reports.board import boards
 from reports.console import console_text, markdown_text
+from reports.crops import NONE, crop_rows
 from reports.html import page
 from reports.known import known as everything_known
 from reports.latex import latex_document
@@ -31,8 +33,9 @@ def console(records: Sequence[Record], track: str, cards: Mapping[str, Card] | N
 
 
 def build(
-    store_dirs: Sequence[Path], out: Path, formats: Sequence[str], cards: Mapping[str, Card] | None = None
-) -> list[Path]:
+    store_dirs: Sequence[Path], out: Path, formats: Sequence[str], cards: Mapping[str, Card] | None = None,
+    crops: Collection[str] | None = None,
+) -> list[Path]:  # fmt: skip
     """Make pages from all records of the stores; where two stores hold the same cell and seed, the later store counts.
 
     Args:
@@ -40,6 +43,8 @@ def build(
         out: Folder for the pages; made if need be.
         formats: Some of ``html``, ``latex``, ``md``, ``site``.
         cards: Further methods, beside those installed.
+        crops: Data sets of which enlarged parts of saved pictures are shown; None shows all that were saved. Pictures
+            of published sets may not be passed on: a page for others shows ``sample`` alone.
 
     Returns:
         The files written, in the order of ``formats``, a site's last.
@@ -59,15 +64,16 @@ def build(
     scored = boards(records, rule, known)
     tables = [track_table(records, track, known) for track in tracks_in(records)]
     problems = [str(problem) for problem in loaded.problems]
+    pictures = crop_rows(records, Album(store_dirs), known, crops) if {"html", SITE} & set(formats) else NONE
     texts = {
-        "html": lambda: page(records, tables, scored, rule, known, problems),
+        "html": lambda: page(records, tables, scored, rule, known, problems, crops=pictures),
         "latex": lambda: latex_document([scored[0].table, *tables]),
         "md": lambda: "\n".join(markdown_text(table) for table in (scored[0].table, *tables)),
     }
     written = [_write(out / FILES[name], texts[name]()) for name in formats if name != SITE]
     if SITE in formats:
-        pages = {FILES["html"]: page(records, tables, scored, rule, known, problems, site=True)}
-        pages |= site_pages(records, tables, known)
+        pages = {FILES["html"]: page(records, tables, scored, rule, known, problems, True, pictures)}
+        pages |= site_pages(records, tables, known, pictures)
         written += [_write(out / name, text) for name, text in pages.items()]
     return written
 

@@ -18,6 +18,7 @@ from bench.record import Record
 from bench.scoring import ScoringRule
 from reports.agreement import TITLE, comparisons
 from reports.board import Board
+from reports.crops import NONE, Crops
 from reports.known import Known
 from reports.payload import page_data
 from reports.plots import Figure, figures, rank_figure
@@ -26,8 +27,8 @@ from reports.tables import tracks_in
 from reports.text import clean, safe_url
 
 TEMPLATES = Path(__file__).parent / "templates"
-STYLES = ("page.css", "table.css", "drawer.css")
-SCRIPTS = ("core.js", "table.js", "board.js", "drawer.js", "download.js", "main.js")
+STYLES = ("page.css", "table.css", "drawer.css", "crops.css")
+SCRIPTS = ("core.js", "table.js", "board.js", "drawer.js", "download.js", "crops.js", "main.js")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Panel:
 
 def page(
     records: Sequence[Record], tables: Sequence[Table], boards: Sequence[Board], rule: ScoringRule, known: Known,
-    problems: Sequence[str] = (), site: bool = False,
+    problems: Sequence[str] = (), site: bool = False, crops: Crops = NONE,
 ) -> str:  # fmt: skip
     """The whole page. The same records give the same bytes. As part of a ``site`` it links to the other pages."""
     style = style_sheet()
@@ -56,7 +57,9 @@ def page(
         "script": script,
         "policy": policy(style, script),
         "facts": _facts(records, known),
-        "panels": _panels(tables, bool(boards), charts),
+        "panels": _panels(tables, bool(boards), charts, crops),
+        "crops": crops,
+        "scored_pictures": any(table.key == "accuracy" for table in tables),
         "boards": boards,
         "figures": list(enumerate(charts)),
         "ranks": [(scope, place, figure) for place, (scope, figure) in enumerate(ranks, len(charts))],
@@ -122,10 +125,11 @@ def policy(style: str, script: str = "") -> str:
     )
 
 
-def _panels(tables: Sequence[Table], scored: bool, charts: Sequence[Figure]) -> list[Panel]:
+def _panels(tables: Sequence[Table], scored: bool, charts: Sequence[Figure], crops: Crops) -> list[Panel]:
     panels = [Panel("_score", "Leaderboard", "board.html.j2")] if scored else []
     panels += [Panel(table.key, table.title, about=table.about, notes=table.notes) for table in tables]
     panels += [Panel("_plots", "Plots", "plots.html.j2")] if charts else []
+    panels += [Panel("_crops", "Pictures", "crops.html.j2")] if crops.rows else []
     return [*panels, Panel("_about", "About", "about.html.j2")]
 
 

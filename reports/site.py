@@ -8,6 +8,7 @@ from typing import Any
 from bench.record import Record
 from reports.agreement import TITLE, agreement_tables
 from reports.command import command
+from reports.crops import NONE, Crops
 from reports.html import environment, policy, style_sheet
 from reports.known import Known
 from reports.payload import provenance
@@ -15,10 +16,10 @@ from reports.table import Column, Row, Table
 from reports.text import clean, safe_url
 
 
-def site_pages(records: Sequence[Record], tables: Sequence[Table], known: Known) -> dict[str, str]:
+def site_pages(records: Sequence[Record], tables: Sequence[Table], known: Known, crops: Crops = NONE) -> dict[str, str]:
     """Relative path -> text of every page but the first. Algorithm and track keys are safe file names."""
     algos = sorted({record.cell.algo for record in records})
-    pages = {f"methods/{algo}.html": _method(algo, records, tables, known) for algo in algos}
+    pages = {f"methods/{algo}.html": _method(algo, records, tables, known, crops) for algo in algos}
     pages |= {f"tracks/{table.key}.html": _track(table) for table in tables}
     return pages | ({"checks/agreement.html": _agreement(found)} if (found := agreement_tables(records, known)) else {})
 
@@ -37,7 +38,7 @@ def _track(table: Table) -> str:
     return _render("track.html.j2", table.title, table=table, rows=table.rows, columns=_shown(table, table.rows))
 
 
-def _method(algo: str, records: Sequence[Record], tables: Sequence[Table], known: Known) -> str:
+def _method(algo: str, records: Sequence[Record], tables: Sequence[Table], known: Known, crops: Crops) -> str:
     own = [record for record in records if record.cell.algo == algo]
     card = known.cards.get(algo)
     facts = [("Key", algo), ("Bits (W/A)", known.bits(algo)), ("Family", known.family(algo))]
@@ -63,6 +64,8 @@ def _method(algo: str, records: Sequence[Record], tables: Sequence[Table], known
         facts=[(name, value) for name, value in facts if value],
         urls=[url for url in [safe_url(card.url) if card is not None else ""] if url],
         sections=sections,
+        free=crops.free,
+        crops=[own_row for row in crops.rows if (own_row := row.of(algo)) is not None],
         commands=list(commands),
         provenance=[{"title": str(record.cell), "facts": provenance(record)} for record in own],
     )

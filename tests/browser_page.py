@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ expect = playwright.expect
 expect.set_options(timeout=1000 * PATIENCE_S)
 
 CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(os.environ.get("BISRBENCH_AXE", Path(__file__).parents[1] / "node_modules/axe-core/axe.min.js"))
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
@@ -96,6 +98,15 @@ def save(page: Any, name: str) -> str:
         page.get_by_role("button", name=name, exact=True).click()
     assert waiting.value.suggested_filename.startswith("bisrbench-")
     return Path(waiting.value.path()).read_text(encoding="utf-8")
+
+
+def axe_findings(page: Any) -> list[str]:
+    """What axe-core objects to in the page as it stands; skips the test where axe-core is not there."""
+    if not AXE.exists():
+        pytest.skip("no axe-core: npm install --no-save axe-core, or name its axe.min.js in BISRBENCH_AXE")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document).then((result) => result.violations)")
+    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
 
 def ready(page: Any) -> None:

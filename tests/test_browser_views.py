@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from browser_page import (
     RECORDS,
+    axe_findings,
     browser,
     column,
     expect,
@@ -36,7 +35,6 @@ from reports.tables import track_table
 
 pytestmark = needs_browser
 __all__ = ["browser", "page_file", "visit"]
-AXE = Path(os.environ.get("BISRBENCH_AXE", Path(__file__).parents[1] / "node_modules/axe-core/axe.min.js"))
 
 
 def test_the_drawer_tells_where_a_number_comes_from(visit: Callable[..., Any]) -> None:
@@ -241,16 +239,12 @@ def test_theme_can_be_chosen(visit: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(visit: Callable[..., Any], scheme: str) -> None:
-    if not AXE.exists():
-        pytest.skip("no axe-core: npm install --no-save axe-core, or name its axe.min.js in BISRBENCH_AXE")
     page = visit("", color_scheme=scheme, reduced_motion="reduce")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
     row = "infer%2Ffrb.srresnet.x2.320x180-t1"
     told = []
     for tab, more in (("_score", ""), ("accuracy", ""), ("infer", ""), ("_plots", ""), ("_about", ""), ("infer", row)):
         page.evaluate("(address) => { location.hash = address; }", f"tab={tab}&row={more}" if more else f"tab={tab}")
         expect(page.locator(f"#panel-{tab}")).to_be_visible()
         expect(page.locator("#drawer")).to_be_visible(visible=bool(more))
-        found = page.evaluate("axe.run(document).then((result) => result.violations)")
-        told += [f"{tab} {one['id']}: {n['target']} {n['failureSummary']}" for one in found for n in one["nodes"]]
+        told += [f"{tab} {finding}" for finding in axe_findings(page)]
     assert told == []

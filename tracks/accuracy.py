@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings
+from bench.saved import SAVED, picture_path, truth_path
 from bench.sr.extra_metrics import EXTRA, check_names, check_weights
 from bench.sr.protocol import SR_Y_V1
 from tracks._sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
 
 if TYPE_CHECKING:
+    from bench.sr.datasets import Pair
     from tracks._upscale import Upscaler
 
 TRAINED = "trained"
@@ -41,7 +45,7 @@ class Accuracy:
         "engine": "trained (default) or packed: score the packed network, which must agree within 0.001 dB",
         "self_ensemble": "true: average over eight flips and turns; the case then ends in +",
         "metrics": f"further metrics, comma-separated: {', '.join(EXTRA)}",
-        "save_images": "true: write the super-resolved pictures beside the records",
+        "save_images": "true: write the super-resolved pictures and the originals beside the records, for the crops",
         "memory_mb": "limit for the activations of one pass (default 4096); larger pictures are tiled exactly",
         "device": "auto (default), cpu, cuda or cuda:N",
     }
@@ -83,7 +87,7 @@ class Accuracy:
         with exact_float32(settings.threads):
             upscale, twin = self._upscalers(cell, trained.network, options)
             extra = ExtraMetrics(options.names("metrics"), str(upscale.device))
-            samples, remarks, differences = self._score(cell, context, data, upscale, twin, extra)
+            samples, remarks, differences, saved = self._score(cell, context, data, upscale, twin, extra)
         total = time.perf_counter() - start
         network = upscale.seconds + (twin.seconds if twin else 0.0)
         metrics = {name: float(np.mean(values)) for name, values in samples.items()}
@@ -101,7 +105,8 @@ class Accuracy:
                 "device": str(upscale.device),
                 "seconds_network": network,
                 "seconds_harness": total - network,
-            },
+            }
+            | ({SAVED: saved} if saved else {}),
             kernels=_kernels(upscale) if twin else {},
             weights_sha256=trained.sha256,
             dataset_sha256=remarks.sha256,
@@ -133,13 +138,13 @@ class Accuracy:
 
     def _score(
         self, cell: Cell, context: Context, data: Any, upscale: Upscaler, twin: Upscaler | None, extra: Any
-    ) -> tuple[dict[str, list[float]], Remarks, list[float]]:
-        from bench.sr.images import write_png
+    ) -> tuple[dict[str, list[float]], Remarks, list[float], dict[str, dict[str, str]]]:
+        """Samples of every metric, remarks on the data, differences of the engines (dB), hashes of saved pictures."""
         from bench.sr.metrics import Reference
 
         samples: dict[str, list[float]] = {}
-        remarks, differences = Remarks(data), []
-        save = Options(self.name, context.settings).switch("save_images") and context.out is not None
+        remarks, differences, saved = Remarks(data), [], {}
+        save = Options(self.name, context.settings).switch("save_images")
         for number, pair in enumerate(data):
             context.progress(f"{pair.name}, {number + 1} of {len(data)}", number / len(data))
             remarks.add(pair)
@@ -155,9 +160,18 @@ class Accuracy:
             values = {"psnr_y": scores.psnr_y, "ssim_y": scores.ssim_y} | extra.score(sr, pair.hr, cell.scale)
             for name, value in values.items():
                 samples.setdefault(name, []).append(value)
-            if save:
-                write_png(context.out / self.name / cell.name / f"{pair.name}.png", sr)
-        return samples, remarks, differences
+            if save and context.out is not None:
+                saved[pair.name] = _save(context.out, cell, pair, sr)
+        return samples, remarks, differences, saved
+
+
+def _save(out: Path, cell: Cell, pair: Pair, sr: NDArray[np.uint8]) -> dict[str, str]:
+    """Write a picture and its ground truth; the hashes by which the record vouches for them."""
+    from bench.sr.images import pixel_sha256, write_png
+
+    write_png(out / picture_path(cell, pair.name), sr)
+    write_png(out / truth_path(cell, pair.name), pair.hr)
+    return {"sr": pixel_sha256(sr), "hr": pixel_sha256(pair.hr)}
 
 
 def _kernels(upscale: Upscaler) -> dict[str, str]:

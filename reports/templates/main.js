@@ -1,4 +1,6 @@
 // The page comes alive: tabs, filters, tooltips, drawer, theme.
+const DRAWN = ["_plots", "_crops"];
+
 function update() {
   for (const button of document.querySelectorAll("[data-tab]")) {
     const chosen = button.dataset.tab === state.tab;
@@ -17,7 +19,7 @@ function update() {
 }
 
 function updateControls(view) {
-  byId("controls").hidden = !view && state.tab !== "_plots";
+  byId("controls").hidden = !view && !DRAWN.includes(state.tab);
   for (const name of ["columns", "published-switch"]) byId(name).hidden = !view;
   byId("published-switch").hidden = !view || !view.table.rows.some((row) => row.e.some((entry) => entry.p));
   document.querySelector(".downloads").hidden = !view;
@@ -27,7 +29,7 @@ function updateControls(view) {
   for (const facet of document.querySelectorAll(".facet")) {
     const name = facet.dataset.facet;
     facet.hidden = (state.tab === "_score" && (name === "scale" || name === "backbone")) ||
-      (state.tab === "_plots" && (name === "bits" || name === "family"));
+      (DRAWN.includes(state.tab) && (name === "bits" || name === "family"));
     for (const button of facet.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", state.facets[name].has(button.dataset.value));
     }
@@ -72,12 +74,13 @@ function makeFacets() {
 }
 
 function updatePlots() {
-  if (state.tab !== "_plots") return;
-  for (const figure of document.querySelectorAll(".figures figure")) {
+  if (!DRAWN.includes(state.tab)) return;
+  for (const figure of document.querySelectorAll(".figures figure, .crops")) {
     const { scale, backbone } = figure.dataset;
     const out = (name, value) => value && value !== "0" && state.facets[name].size > 0 && !state.facets[name].has(value);
     figure.hidden = Boolean(out("scale", scale) || out("backbone", backbone));
-    if (!figure.hidden && figure.querySelector("[data-picture]")) {
+    if (state.tab === "_crops" && figure.matches(".crops") && !figure.querySelector(".compare")) makeCompare(figure);
+    if (state.tab === "_plots" && !figure.hidden && figure.querySelector("[data-picture]")) {
       drawPictures(figure);
       if (figure.classList.contains("fig-robustness")) makeLines(figure);
     }
