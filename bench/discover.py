@@ -34,6 +34,8 @@ class Found:
     """For messages: ``folder algorithms/frb``, ``entry point frb of package x 1.0``, ``file my_algo.py``."""
     source: Path
     """The package folder or the single file whose content is the method."""
+    own: bool = False
+    """True for a class that the user named: its key alone leads nobody to it later."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ def _own_class(spec: str) -> Found:
     cls = load_class(spec)
     if not isinstance(cls.card, Card):
         raise UserError(f"{spec}: {name}.card is {type(cls.card).__name__}, expected a bench.nouns.Card.")
-    return Found(replace(cls.card, adapter=spec), f"class {name} in {target}", _source(sys.modules[cls.__module__]))
+    return Found(
+        replace(cls.card, adapter=spec), f"class {name} in {target}", _source(sys.modules[cls.__module__]), own=True
+    )
 
 
 def _joined(everything: Iterable[Found]) -> dict[str, Found]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.discover import Found, Registry
 from bench.nouns import Cell, Outcome, Settings, Track, UserError
-from bench.record import Machine, Provenance, Record, sha256
+from bench.record import CardNote, Machine, Provenance, Record, sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 """Root of the checkout."""
@@ -119,6 +119,7 @@ class Stamp:
             packages=self.packages,
             machine=self.machine,
             settings=identity.settings,
+            card=_note(self.registry.algorithms[identity.cell.algo]),
             fingerprint=identity.fingerprint,
         )
 
@@ -127,6 +128,16 @@ class Stamp:
         if name not in self._hashes:
             self._hashes[name] = hash_files(paths)
         return self._hashes[name]
+
+
+def _note(found: Found) -> CardNote | None:
+    """A user's own class in a few words; no folder names, which are nobody's business."""
+    if not found.own:
+        return None
+    target, _, name = found.card.adapter.rpartition(":")
+    adapter = f"{Path(target).name if target.endswith('.py') else target}:{name}"
+    facts = {key: getattr(found.card, key) for key in CardNote.model_fields if key != "adapter"}
+    return CardNote(adapter=adapter, **facts)
 
 
 def _sources(found: Found) -> list[Path]:

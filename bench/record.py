@@ -71,6 +71,20 @@ class Machine(_Strict):
     system: str
 
 
+class CardNote(_Strict):
+    """What later readers need to know of an algorithm that only its user has."""
+
+    name: str
+    adapter: str
+    """``my_algo.py:MyAlgo`` without folders, or ``package.module:Class``."""
+    bits_w: int
+    bits_a: int
+    bases: int
+    family: str = ""
+    provenance: str = ""
+    url: str = ""
+
+
 class Provenance(_Strict):
     """Where a number comes from: enough to repeat it, and to notice that it went stale."""
 
@@ -100,6 +114,8 @@ class Provenance(_Strict):
     machine: Machine
     settings: dict[str, JsonValue]
     """What the track named as deciding this cell's numbers."""
+    card: CardNote | None = None
+    """The algorithm's card where its key does not lead to it (a user's own class); then only is it in the file."""
     fingerprint: str
     """Hash over everything that decides the numbers; equal fingerprints need no second measurement."""
 
@@ -174,6 +190,8 @@ def _printing(metric: Metric) -> dict[str, Any]:
 def to_text(record: Record) -> str:
     """The file's text: indented JSON whose last entry is the hash over all others."""
     content = record.model_dump(mode="json")
+    if record.provenance.card is None:
+        del content["provenance"]["card"]  # readable for earlier programs, which know no such entry
     return json.dumps({**content, "sha256": sha256(content)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

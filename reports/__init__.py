@@ -29,7 +29,7 @@ SITE = "site"
 
 def console(records: Sequence[Record], track: str, cards: Mapping[str, Card] | None = None) -> str:
     """The table of one track as text for a terminal. ``cards`` adds methods that are not installed."""
-    return console_text(track_table(records, track, everything_known(cards)))
+    return console_text(track_table(records, track, everything_known(cards, records)))
 
 
 def build(
@@ -59,7 +59,7 @@ def build(
     records = latest(loaded.records)
     if not records:
         raise UserError(f"no records in {', '.join(map(str, store_dirs))}. Run a track first, or name another --store.")
-    known = everything_known(cards)
+    known = everything_known(cards, records)
     rule = ScoringRule()
     scored = boards(records, rule, known)
     tables = [track_table(records, track, known) for track in tracks_in(records)]

@@ -50,9 +50,10 @@ def command(record: Record, card: Card | None = None) -> Command:
     words += [word for option in _options(record) for word in ("--set", option)]
     kernel = made.settings.get("kernel")
     own = card is not None and card.adapter.rpartition(":")[0].endswith(".py")
+    noted = made.card.adapter if made.card is not None else cell.algo
     return Command(
         environment=f"BISRBENCH_KERNEL={shlex.quote(kernel)} " if isinstance(kernel, str) and kernel else "",
-        algo=shlex.quote(card.adapter if card is not None and own else cell.algo),
+        algo=shlex.quote(card.adapter if card is not None and own else noted),
         track=shlex.quote(cell.track),
         backbone="" if cell.backbone == "none" else shlex.quote(cell.backbone),
         scale=cell.scale,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bench.backbones import BACKBONES
 from bench.discover import discover
 from bench.nouns import Card, UserError
 from bench.published import Published, Source, load, sources
+from bench.record import Record
 from reports.text import clean
 
 
@@ -54,8 +55,11 @@ def backbone_title(key: str) -> str:
     return BACKBONES[key].title.split(" (")[0] if key in BACKBONES else key
 
 
-def known(cards: Mapping[str, Card] | None = None) -> Known:
-    """All that is installed, with ``cards`` (a user's own methods) laid over it. Never raises for what is broken."""
+def known(cards: Mapping[str, Card] | None = None, records: Iterable[Record] = ()) -> Known:
+    """All that is installed, with ``cards`` (a user's own methods) laid over it. Never raises for what is broken.
+
+    Methods that are known from neither are described by what the latest of their ``records`` noted of their cards.
+    """
     problems: list[str] = []
     found: dict[str, Card] = {}
     tracks: dict[str, tuple[str, str]] = {}
@@ -70,4 +74,13 @@ def known(cards: Mapping[str, Card] | None = None) -> Known:
         quotes, origins = load(), sources()
     except UserError as error:
         problems.append(clean(error))
-    return Known({**found, **(cards or {})}, tracks, tuple(quotes), origins, tuple(problems))
+    return Known({**_noted(records), **found, **(cards or {})}, tracks, tuple(quotes), origins, tuple(problems))
+
+
+def _noted(records: Iterable[Record]) -> dict[str, Card]:
+    """Cards as records noted them, the latest of each key."""
+    noted = {}
+    for record in sorted(records, key=lambda record: record.provenance.utc):
+        if record.provenance.card is not None:
+            noted[record.cell.algo] = Card(key=record.cell.algo, **record.provenance.card.model_dump())
+    return noted
