@@ -9,7 +9,7 @@ from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 460, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 42
-CHAR = 6.0
+CHAR = 6.5
 """Width of one letter of a label, in pixels, for placing labels."""
 
 
