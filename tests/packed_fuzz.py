@@ -31,6 +31,7 @@ from bench.packed.layer import PackedLayer
 MEMORY = 4 << 30
 """Bytes of address space beyond what the process holds when fuzzing begins."""
 NUMBERS = [0, -1, 1, 2, 3, 7, 8, 63, 64, 65, 255, 256, 1025, 2**16, 2**31 - 1, 2**31, 2**40, 2**63, 10**30, -(2**31)]
+ITSELF = object()
 OTHERS = [None, True, "", "a", [], {}, [1], [1, 1], [[1]], {"a": 1}, 0.5, 1e308, 1e-50, -0.0]
 LAYERS = {
     "a": random_spec(
@@ -165,6 +166,7 @@ def wild_array(value: Any, dice: random.Random) -> Any:
             lambda: value.double(),
             lambda: value.to(torch.int32),
             lambda: value.transpose(0, -1),
+            lambda: torch.cat([value.flatten()[:1], value.flatten()])[1:].view(value.shape),  # an element later
             lambda: value.expand(2**40, *value.shape),
             lambda: value.new_empty((0, 2**40, *value.shape[2:])),
             lambda: value.numpy().byteswap().view(value.numpy().dtype.newbyteorder()),
@@ -181,7 +183,7 @@ def wild_array(value: Any, dice: random.Random) -> Any:
 def try_native(dice: random.Random) -> str:
     """The fault that the native side names, or nothing."""
     module = native()
-    ci, co = dice.choice([1, 5, 64, 65]), dice.choice([1, 3, 33])
+    ci, co = dice.choice([1, 5, 64, 65]), dice.choice([1, 3, 64, 65])
     words = -(-ci // 64)
     h, w, n = dice.choice([0, 1, 4]), dice.choice([0, 1, 5]), dice.choice([0, 1, 2])
     common = {
@@ -205,6 +207,10 @@ def try_native(dice: random.Random) -> str:
     kind = dice.choice(sorted(builds))
     words_of_build = [dice.choice(KERNELS), *builds[kind]]
     images = [torch.zeros(n, h, w, ci), torch.zeros(n, h, w, co), None, None, dice.choice([1, 2, 4])]
+    if kind == "binary_layer" and dice.random() < 0.5:
+        # The layer is given bits, and hands bits to itself where it could be its own reader.
+        bits = torch.zeros((n, h, w, 8 * words), dtype=torch.uint8)
+        images += [bits, ITSELF, bits.clone()] if ci == co else [bits]
     spoiled = dice.choice([common, words_of_build, words_of_build, images, images])
     places = sorted(spoiled) if isinstance(spoiled, dict) else range(len(spoiled))
     for place in dice.sample(places, dice.choice((1, 1, 2))):
@@ -214,7 +220,7 @@ def try_native(dice: random.Random) -> str:
         layer = getattr(module, kind)(*words_of_build, made)
         if dice.random() < 0.02:
             layer = module.Layer.__new__(module.Layer)
-        layer.run(*images)
+        layer.run(*[layer if value is ITSELF else value for value in images])
         layer.accumulators(images[0], torch.zeros((2, n, h, w, co), dtype=torch.int32), 2)
     except (ValueError, TypeError) as error:
         assert str(error), type(error)
