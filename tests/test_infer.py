@@ -33,6 +33,7 @@ def test_a_packed_network_is_measured_with_parity_beside_full_precision() -> Non
     assert metrics["speedup"] == pytest.approx(
         np.median(np.array(outcome.samples["fp32_ms"]) / np.array(outcome.samples["packed_ms"]))
     )
+    assert all(len(outcome.samples[f"packed_{part}_ms"]) == 3 for part in ("head", "body", "upsampler", "tail"))
     parts = sum(metrics[f"{part}_ms"] for part in ("head", "body", "upsampler", "tail"))
     assert parts <= 1.5 * metrics["latency_ms"]
     assert metrics["speedup_theory"] == pytest.approx(85.4323 / 19.608, rel=1e-3)

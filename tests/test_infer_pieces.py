@@ -12,6 +12,7 @@ from bench.nouns import Context, Settings, UserError
 from bench.packed.layer import PackedLayer
 from bench.packed.pack import pack, packed_units
 from bench.packed.parity import check_parity
+from bench.packed.shell import repeat_channels
 from tracks._infer_engine import run_in_bf16
 from tracks._infer_measure import piece_metrics
 from tracks._infer_pieces import take_apart
@@ -86,3 +87,28 @@ def test_an_engine_has_its_own_cell_label_and_fingerprint() -> None:
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(UserError, match="Known: fp32, bf16"):
         TRACK.cells([discover().cards["bbcu"]], ["srresnet"], [2], Settings(extra={"infer.fp_engine": "fp16"}))
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_repeated_channels_stay_in_their_memory_format(memory_format: torch.memory_format) -> None:
+    x = torch.randn(2, 5, 3, 4).contiguous(memory_format=memory_format)
+    repeated = repeat_channels(x, 4)
+    assert torch.equal(repeated, x.repeat_interleave(4, dim=1))
+    assert repeated.is_contiguous(memory_format=memory_format)
+
+
+def test_activations_work_in_place_only_on_what_was_made_for_them() -> None:
+    def leaky() -> nn.Module:
+        return nn.LeakyReLU(0.1)
+
+    made = nn.Sequential(nn.Conv2d(3, 4, 1), leaky(), nn.PixelShuffle(2), leaky())
+    given = nn.Sequential(leaky(), nn.Identity(), leaky())
+    packed = pack(nn.ModuleDict({"made": made, "given": given}))
+    assert [m.inplace for m in packed["made"] if isinstance(m, nn.LeakyReLU)] == [True, True]
+    assert [m.inplace for m in packed["given"] if isinstance(m, nn.LeakyReLU)] == [False, False]
+    assert not any(m.inplace for m in made if isinstance(m, nn.LeakyReLU))
+    x = torch.randn(1, 3, 4, 4)
+    before = x.clone()
+    with torch.no_grad():
+        assert torch.equal(packed["made"](x), made(x))
+    assert torch.equal(x, before)

@@ -72,6 +72,7 @@ def measure(job: dict, tell: Tell) -> dict[str, object]:
 
     runs: dict[str, Callable[[], Any]] = {"packed": lambda: packed(image)}
     peers, full = Peers(), None
+    apart = copy.deepcopy(packed)  # before anything listens to its modules
     if not job["backbone_free"]:
         full, full_sha, _ = trained_network(job, "fp32")
         reference, fp32_bytes = through_file(full, header | {"algorithm": "fp32", "weights_sha256": full_sha})
@@ -81,7 +82,7 @@ def measure(job: dict, tell: Tell) -> dict[str, object]:
         runs |= peers.runs
     else:
         timers = {"packed": PartTimer(packed, PARTS)}
-    runs |= pieces_of(packed, image, job, peers)
+    runs |= pieces_of(apart, image, job, peers)
     outcomes: list[Parity] = []
     rounds = WARMUPS + job["repeats"]
 

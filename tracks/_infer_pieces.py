@@ -39,7 +39,7 @@ class Pieces:
 
 @torch.no_grad()
 def take_apart(network: nn.Module, image: Tensor) -> Pieces:
-    """The pieces of a packed network, from one pass over ``image``.
+    """The pieces of a packed network, from one pass over ``image``; afterwards its layers hand each other no bits.
 
     Calls with arguments of the same shape and strides share them, so that a deep network's activations fit in memory.
     """
@@ -49,7 +49,8 @@ def take_apart(network: nn.Module, image: Tensor) -> Pieces:
     def keep(value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
-        return kept.setdefault((value.shape, value.stride(), value.dtype), value)
+        # Detached: packed bits that another layer left on it are not part of the input.
+        return kept.setdefault((value.shape, value.stride(), value.dtype), value.detach())
 
     def record(module: nn.Module, inputs: tuple[Any, ...]) -> None:
         calls.append(Call(module, tuple(keep(value) for value in inputs)))
@@ -61,6 +62,8 @@ def take_apart(network: nn.Module, image: Tensor) -> Pieces:
         for hook in hooks:
             hook.remove()
     layers = tuple(call for call in calls if isinstance(call.module, PackedLayer))
+    for call in layers:
+        call.module.next = None
     return Pieces(tuple(call for call in calls if not isinstance(call.module, PackedLayer)), layers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def pack(network: nn.Module) -> nn.Module:
         except Unsupported as reason:
             raise Unsupported(f"{name}: {reason}") from None
         _replace(packed, name, PackedUnit(layer, unit.cin, unit.cout, unit.skip, unit.scale_map))
+    _work_in_place(packed)
     return packed
 
 
@@ -89,7 +91,18 @@ def load_into(network: nn.Module, path: Path) -> nn.Module:
     missing = [k for k in missing if not any(k.startswith(f"{u}.layer.") for u in units)]
     if missing or unexpected:
         raise UserError(f"{path} belongs to another network: tensor {(missing + unexpected)[0]} is on one side only.")
+    _work_in_place(packed)
     return packed
+
+
+def _work_in_place(network: nn.Module) -> None:
+    """Activations write over their input where a layer has just made it for them: half the memory traffic."""
+    for chain in network.modules():
+        if isinstance(chain, nn.Sequential):
+            for before, after in itertools.pairwise(chain):
+                fresh = isinstance(before, nn.Conv2d | nn.PixelShuffle | PackedUnit)
+                if fresh and isinstance(after, nn.LeakyReLU | nn.ReLU):
+                    after.inplace = True
 
 
 def _replace(root: nn.Module, name: str, new: nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from bench.packed.spec import Skip
@@ -29,5 +30,16 @@ class UnitShell(nn.Module):
         shortcut = None
         if self.skip != "none":
             repeats = self.cout // self.cin
-            shortcut = x if repeats == 1 else x.repeat_interleave(repeats, dim=1)
+            shortcut = x if repeats == 1 else repeat_channels(x, repeats)
         return self.compute(x, shortcut, None if self.scale_map is None else self.scale_map(x))
+
+
+def repeat_channels(x: Tensor, times: int) -> Tensor:
+    """(N, C, H, W) -> (N, times * C, H, W), each channel ``times`` times in a row, in the input's memory format.
+
+    PyTorch's own repetition along dimension 1 gives contiguous memory whatever it gets, which the packed layer would
+    then have to turn over: two slow passes over the widest tensor of the network instead of one.
+    """
+    if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
+        return x.repeat_interleave(times, dim=1)
+    return x.permute(0, 2, 3, 1).repeat_interleave(times, dim=3).permute(0, 3, 1, 2)
