@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.nouns import Unsupported, UserError
 from bench.packed.layer import PackedLayer
-from bench.packed.microbench import random_spec
+from bench.packed.microbench.shapes import Shape, random_spec
 from bench.packed.peers import BINARY, PEERS, REFERENCE, Peer, build_peer, missing, pick_peers
 from bench.packed.peers.source import Source
 from bench.packed.spec import LayerSpec, SignInput
@@ -98,11 +98,11 @@ def test_the_fastest_peer_is_what_the_packed_network_is_held_against() -> None:
 
 def spec_on_a_grid(channels: int, bases: int, kernel: int, skip: str) -> LayerSpec:
     """Thresholds that inputs meet exactly."""
-    spec = random_spec(channels, bases, 1, torch.Generator().manual_seed(channels))
-    weight = spec.weight[..., :kernel, :kernel].contiguous()
+    shape = Shape(channels, channels, kernel, 9, 7, "")
+    spec = random_spec(shape, bases, 1, torch.Generator().manual_seed(channels))
     threshold = torch.randint(-1, 2, (channels,), generator=torch.Generator().manual_seed(1)).float()
     epilogue = replace(spec.epilogue, skip=skip)
-    return replace(spec, input=SignInput(threshold), weight=weight, padding=(kernel // 2,) * 2, epilogue=epilogue)
+    return replace(spec, input=SignInput(threshold), epilogue=epilogue)
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,6 @@ def test_what_openvinos_binary_convolution_cannot_express_is_said() -> None:
     from bench.packed.peers.binary import openvino_layer
 
     with pytest.raises(Unsupported, match="1-bit weights"):
-        openvino_layer(random_spec(64, 1, 4, torch.Generator()), torch.zeros(1, 64, 4, 4), None, 1)
+        openvino_layer(
+            random_spec(Shape(64, 64, 3, 4, 4, ""), 1, 4, torch.Generator()), torch.zeros(1, 64, 4, 4), None, 1
+        )

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from tracks._memory import STEADY_HEAP, page_faults
+from bench.packed.heap import STEADY_HEAP
+from tracks._memory import page_faults
 from tracks._timing import P99_SAMPLES, PartTimer, interleave, summarize, timing_flags
 
 

@@ -12,13 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.nouns import Unsupported
-from bench.packed.peers import BINARY, PEERS, REFERENCE, build_peer, version
+from bench.packed.peers import BINARY, PEERS, REFERENCE, SLOW, build_peer, version
 from bench.packed.peers.source import Source
 
 PSNR_CAP_DB = 150.0
 """Of equal outputs."""
-SLOW = 8.0
-"""From so many times full precision's own time on, one pass says enough: bfloat16 without instructions for it."""
 FLOOR_DB = 25.0
 """An output this far from full precision's is not the same network any more, and its time says nothing."""
 

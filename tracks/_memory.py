@@ -1,4 +1,4 @@
-"""Memory of the measuring process: how its heap behaves, and what a piece of work takes."""
+"""Memory that a piece of work takes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ import resource
 import threading
 
 import psutil
-
-STEADY_HEAP = {"MALLOC_MMAP_THRESHOLD_": str(2**34), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
-"""Environment in which glibc keeps what a pass freed. By default it hands large blocks back to the system, and the next
-pass pays a page fault and 4 kB of zeros for every page of every activation. Both sides of a comparison get it."""
 
 
 class PeakMemory:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
+from bench.packed.heap import STEADY_HEAP
 from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
 from bench.packed.peers import BINARY, PEERS, REFERENCE, pick_peers
-from tracks._memory import STEADY_HEAP
 
 ROOT = Path(__file__).parents[1]
 ENGINES = ("fp32", "bf16")

@@ -258,6 +258,7 @@ void accumulators(const Layer& layer, const Input& x, const Array<std::int32_t, 
 
 NB_MODULE(_native, m) {
     m.doc() = "Kernels of the packed runtime. Arrays are C-contiguous; images are NHWC float32.";
+    m.attr("sources_sha256") = BISR_SOURCES;
 
     nb::class_<Common>(m, "Common", "Geometry and epilogue of a layer; absent vectors leave their step out.")
         .def(

@@ -19,6 +19,8 @@ REFERENCE = "torch-fp32"
 """What speed-ups are counted from."""
 BINARY = "openvino-binary"
 """Runs the packed layers alone: OpenVINO has a binary convolution, but no path for a whole binary network."""
+SLOW = 8.0
+"""From so many times full precision's own time on, one pass says enough: bfloat16 without instructions for it."""
 
 
 @dataclass(frozen=True)
