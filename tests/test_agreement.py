@@ -102,7 +102,7 @@ def test_tables_say_what_agrees_and_what_does_not() -> None:
 def test_the_site_has_the_page_where_there_is_something_to_compare(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reports, "everything_known", lambda cards: KNOWN)
+    monkeypatch.setattr(reports, "everything_known", lambda *_: KNOWN)
     store = Store(tmp_path / "store")
     for algo, psnr in PRINTED.items():
         store.write(ours(algo, psnr))

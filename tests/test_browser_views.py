@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,6 +223,16 @@ def test_phone_width(visit: Callable[..., Any]) -> None:
     expect(page.locator("#panel-_score")).to_be_visible()
     page.wait_for_function(fits)
     expect(page.get_by_role("slider")).to_have_count(0)
+
+
+def test_a_browser_that_cannot_unpack_the_data_is_told(browser: Any, page_file: Path) -> None:
+    context = browser.new_context()
+    context.add_init_script("delete window.DecompressionStream")
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    expect(page.locator("#unread")).to_be_visible()
+    expect(page.locator("#unread")).to_contain_text("browser of 2023 or later")
+    context.close()
 
 
 def test_theme_can_be_chosen(visit: Callable[..., Any]) -> None:
