@@ -8,8 +8,8 @@ namespace {
 
 constexpr int kLanes = 16;
 
-// Sixteen channels of one pixel; the shortcut is ignored without a skip.
-template <Skip kSkip>
+// Sixteen channels of one pixel; the shortcut is ignored without a skip, the map without one.
+template <Skip kSkip, bool kMap>
 inline __m512 finish(const EpilogueParams& params, const EpilogueSpan& span, const std::int32_t* sums, __m512 map, int c,
                      __m512 shortcut) {
     const auto as_float = [](const std::int32_t* lanes) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(lanes)); };
@@ -18,13 +18,16 @@ inline __m512 finish(const EpilogueParams& params, const EpilogueSpan& span, con
         const __m512 scale = _mm512_loadu_ps(params.scale + b * span.padded + c);
         y = _mm512_add_ps(y, _mm512_mul_ps(scale, as_float(sums + b * kMaxSpan * span.padded + c)));
     }
-    y = _mm512_add_ps(_mm512_mul_ps(y, map), _mm512_loadu_ps(params.bias + c));
+    if (kMap) {
+        y = _mm512_mul_ps(y, map);
+    }
+    y = _mm512_add_ps(y, _mm512_loadu_ps(params.bias + c));
     if (kSkip == Skip::before) {
         y = _mm512_add_ps(y, shortcut);
     }
     y = _mm512_add_ps(y, _mm512_loadu_ps(params.pre + c));
-    const __m512 sloped = _mm512_mul_ps(y, _mm512_loadu_ps(params.slope + c));
-    y = _mm512_mask_blend_ps(_mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_GE_OQ), sloped, y);
+    y = _mm512_mask_mul_ps(y, _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_NGE_UQ), y,
+                           _mm512_loadu_ps(params.slope + c));
     y = _mm512_add_ps(y, _mm512_loadu_ps(params.post + c));
     if (kSkip == Skip::after) {
         y = _mm512_add_ps(y, shortcut);
@@ -33,7 +36,7 @@ inline __m512 finish(const EpilogueParams& params, const EpilogueSpan& span, con
 }
 
 // Parameters by value: the stores to `out` could otherwise alias them, and each would be reloaded for every vector.
-template <Skip kSkip>
+template <Skip kSkip, bool kMap>
 void epilogue_with(const EpilogueParams params, const EpilogueSpan span) {
     const int whole = params.channels / kLanes * kLanes;
     const auto tail = static_cast<__mmask16>((1u << (params.channels - whole)) - 1);
@@ -42,14 +45,16 @@ void epilogue_with(const EpilogueParams params, const EpilogueSpan span) {
     const float* skip = span.skip;
     float* out = span.out;
     for (int p = 0; p < span.pixels; ++p, sums += span.padded, out += params.channels) {
-        const __m512 map = _mm512_set1_ps(span.scale_map != nullptr ? span.scale_map[p] : 1.0f);
+        const __m512 map = _mm512_set1_ps(kMap ? span.scale_map[p] : 1.0f);
         for (int c = 0; c < whole; c += kLanes) {
             const __m512 shortcut = kSkip == Skip::none ? none : _mm512_loadu_ps(skip + c);
-            _mm512_storeu_ps(out + c, finish<kSkip>(params, span, sums, map, c, shortcut));
+            const __m512 y = finish<kSkip, kMap>(params, span, sums, map, c, shortcut);
+            _mm512_storeu_ps(out + c, y);
         }
         if (tail != 0) {
             const __m512 shortcut = kSkip == Skip::none ? none : _mm512_maskz_loadu_ps(tail, skip + whole);
-            _mm512_mask_storeu_ps(out + whole, tail, finish<kSkip>(params, span, sums, map, whole, shortcut));
+            const __m512 y = finish<kSkip, kMap>(params, span, sums, map, whole, shortcut);
+            _mm512_mask_storeu_ps(out + whole, tail, y);
         }
         if (kSkip != Skip::none) {
             skip += params.channels;
@@ -80,13 +85,14 @@ void pack(const float* x, int pixels, int channels, const float* threshold, cons
 }
 
 void epilogue(const EpilogueParams& params, const EpilogueSpan& span) {
+    const bool map = span.scale_map != nullptr;
     switch (params.skip) {
     case Skip::none:
-        return epilogue_with<Skip::none>(params, span);
+        return map ? epilogue_with<Skip::none, true>(params, span) : epilogue_with<Skip::none, false>(params, span);
     case Skip::before:
-        return epilogue_with<Skip::before>(params, span);
+        return map ? epilogue_with<Skip::before, true>(params, span) : epilogue_with<Skip::before, false>(params, span);
     case Skip::after:
-        return epilogue_with<Skip::after>(params, span);
+        return map ? epilogue_with<Skip::after, true>(params, span) : epilogue_with<Skip::after, false>(params, span);
     }
 }
 

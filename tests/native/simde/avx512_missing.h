@@ -74,6 +74,10 @@ inline simde__m512i subtract(__mmask16 mask, simde__m512i a, simde__m512i b) {
     return simde_mm512_maskz_mov_epi32(mask, simde_mm512_sub_epi32(a, b));
 }
 
+inline simde__m512 multiply(simde__m512 otherwise, __mmask16 mask, simde__m512 a, simde__m512 b) {
+    return simde_mm512_mask_mov_ps(otherwise, mask, simde_mm512_mul_ps(a, b));
+}
+
 } // namespace avx512_missing
 
 #ifndef _mm512_cvtepi32_ps
@@ -93,4 +97,7 @@ inline simde__m512i subtract(__mmask16 mask, simde__m512i a, simde__m512i b) {
 #endif
 #ifndef _mm512_maskz_sub_epi32
 #define _mm512_maskz_sub_epi32(mask, a, b) avx512_missing::subtract(mask, a, b)
+#endif
+#ifndef _mm512_mask_mul_ps
+#define _mm512_mask_mul_ps(otherwise, mask, a, b) avx512_missing::multiply(otherwise, mask, a, b)
 #endif

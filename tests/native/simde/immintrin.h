@@ -8,6 +8,9 @@
 #ifndef _CMP_GE_OQ
 #define _CMP_GE_OQ SIMDE_CMP_GE_OQ
 #endif
+#ifndef _CMP_NGE_UQ
+#define _CMP_NGE_UQ SIMDE_CMP_NGE_UQ
+#endif
 
 #include "amx_emulation.h"
 #include "avx512_missing.h"
