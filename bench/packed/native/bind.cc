@@ -1,8 +1,7 @@
 // Python's view of the kernels, and the only place that checks shapes and types: below it everything is trusted.
+#include "checked.h"
 #include "layer.h"
 
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -14,51 +13,23 @@
 #include <cstdlib>
 #include <limits>
 #include <optional>
-#include <stdexcept>
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace {
 
+using bisr::Array;
+using bisr::copied;
 using bisr::Geometry;
 using bisr::Layer;
-
-template <typename T, int kDims>
-using Array = nb::ndarray<T, nb::ndim<kDims>, nb::c_contig, nb::device::cpu>;
-using Vector = Array<const float, 1>;
-using MaybeVector = std::optional<Vector>;
+using bisr::MaybeVector;
+using bisr::require;
+using bisr::require_shape;
+using bisr::Vector;
 
 constexpr int kMaxThreads = 256;
 constexpr int kMaxChannels = 1 << 16;
-
-void require(bool holds, const std::string& message) {
-    if (!holds) {
-        throw std::invalid_argument(message);
-    }
-}
-
-template <typename AnyArray>
-void require_shape(const AnyArray& array, const std::vector<std::size_t>& expected, const char* name) {
-    std::string got, wanted;
-    bool same = array.ndim() == expected.size();
-    for (std::size_t d = 0; same && d < expected.size(); ++d) {
-        got += (d > 0 ? ", " : "") + std::to_string(array.shape(d));
-        wanted += (d > 0 ? ", " : "") + std::to_string(expected[d]);
-    }
-    for (std::size_t d = 0; same && d < expected.size(); ++d) {
-        same = array.shape(d) == expected[d];
-    }
-    require(same, std::string(name) + ": got shape (" + got + "), expected (" + wanted + ")");
-}
-
-std::vector<float> copied(const MaybeVector& values, int size, const char* name) {
-    if (!values) {
-        return {};
-    }
-    require_shape(*values, {static_cast<std::size_t>(size)}, name);
-    return {values->data(), values->data() + size};
-}
 
 // What both kinds of layer share, as it arrives from Python.
 struct Common {
