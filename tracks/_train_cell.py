@@ -120,7 +120,8 @@ def _times(setting: Setting, algo: str, repeats: int) -> dict[str, list[float]]:
     """Samples in ms of the method's and of full precision's iteration, in turn."""
     steppers = {"step_ms": _timed(setting, algo), "fp32_step_ms": _timed(setting, FULL_PRECISION)}
     runs = {name: (lambda stepper=stepper: _stepped(stepper)) for name, stepper in steppers.items()}
-    return interleave(runs, WARMUPS, repeats, lambda *_: None)
+    samples, _ = interleave(runs, WARMUPS, repeats, lambda *_: None)
+    return samples
 
 
 def _stepped(stepper: Stepper) -> None:

@@ -246,5 +246,5 @@ def _parser() -> argparse.ArgumentParser:
     out.add_argument("--checkpoint-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
     out.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run's folder")
     out.add_argument("--store-reference", action="store_true",
-                     help="keep results, with --resume finished ones too, as the method's reference weights")  # fmt: skip
+                     help="keep results, with --resume finished ones too, as reference weights")  # fmt: skip
     return parser
