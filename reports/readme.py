@@ -19,11 +19,13 @@ from reports import latest
 from reports.agreement import agreement_tables
 from reports.console import markdown_text
 from reports.known import known
+from reports.microbench import microbench_text
 from reports.tables import track_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PACKING = ROOT / "results" / "reference" / "packing.json"
+MICROBENCH = ROOT / "results" / "reference" / "microbench.json"
 SECTION = re.compile(r"(?<=<!-- generated: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 MARKS = {"packed": "packed", "unsupported": "no", "undefined": "·", "failed": "FAILED"}
 
@@ -92,6 +94,7 @@ def agreement() -> str:
 SECTIONS = {
     "latency": latency,
     "agreement": agreement,
+    "microbench": lambda: microbench_text(MICROBENCH),
     "packing": packing,
     "deployment": deployment,
     "methods": methods,
