@@ -54,7 +54,8 @@ def execute(
         for item in planned:
             track = by_name[item.cell.track]
             if item.fate == "done":
-                path = store.path(item.cell, stamp.machine.id if track.machine_bound else None)
+                machine = stamp.machine.id if track.machine_bound else None
+                path = store.path(item.cell, machine, stamp.settings.seed)
                 if (record := store.read(path)) is not None:
                     summary.records.append(record)
                 continue

@@ -126,7 +126,7 @@ def plan(
         for cell in track.cells(cards, list(backbones), list(scales), settings):
             _check(cell, track)
             identity = stamp.identity(cell, track)
-            path = store.path(cell, stamp.machine.id if track.machine_bound else None)
+            path = store.path(cell, stamp.machine.id if track.machine_bound else None, settings.seed)
             fate, why = _fate(store, path, identity)
             if force and fate == "done":
                 fate, why = "run", "measured again on request"

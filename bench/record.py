@@ -149,13 +149,17 @@ class Record(_Strict):
 
     @property
     def relative_path(self) -> Path:
-        """Path inside a store: ``<machine|any>/<track>/<algo>.<backbone>.x<scale>.<case>.json``."""
-        return relative_path(self.cell, self.provenance.machine.id if self.machine_bound else None)
+        """Path inside a store: ``<machine|any>/<track>/<algo>.<backbone>.x<scale>.<case>[.s<seed>].json``."""
+        machine = self.provenance.machine.id if self.machine_bound else None
+        return relative_path(self.cell, machine, self.provenance.seed)
 
 
-def relative_path(cell: Cell, machine: str | None) -> Path:
-    """Where a cell's record lies inside a store; ``machine`` is None for tracks that are not machine-bound."""
-    return Path(machine or "any") / cell.track / f"{cell.name}.json"
+def relative_path(cell: Cell, machine: str | None, seed: int = 0) -> Path:
+    """Where a cell's record lies inside a store; ``machine`` is None for tracks that are not machine-bound.
+
+    Every seed has a file of its own, so that one never takes another's place; seed 0 is not named.
+    """
+    return Path(machine or "any") / cell.track / f"{cell.name}{f'.s{seed}' if seed else ''}.json"
 
 
 def canonical(value: Any) -> str:

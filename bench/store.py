@@ -29,13 +29,13 @@ class Loaded:
 
 
 class Store:
-    """Records under one root, one file per cell (see `bench.record.relative_path`)."""
+    """Records under one root, one file per cell and seed (see `bench.record.relative_path`)."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def path(self, cell: Cell, machine: str | None) -> Path:
-        return self.root / relative_path(cell, machine)
+    def path(self, cell: Cell, machine: str | None, seed: int = 0) -> Path:
+        return self.root / relative_path(cell, machine, seed)
 
     def read(self, path: Path) -> Record | None:
         """The record at ``path``; None when there is no file. Raises `RecordError` when it cannot be trusted."""

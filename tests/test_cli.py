@@ -76,7 +76,7 @@ def test_dry_run_measures_nothing(bench, out: Path) -> None:
     assert "2 of 2 cells would be measured" in text
     bench(*RUN, "--out", out)
     assert "0 of 2 cells would be measured" in bench(*RUN, "--out", out, "--dry-run")[1]
-    assert "seed 0 -> 3" in bench(*RUN, "--out", out, "--dry-run", "--seed", 3)[1]
+    assert "2 of 2 cells would be measured" in bench(*RUN, "--out", out, "--dry-run", "--seed", 3)[1]
 
 
 def test_flags_override_the_preset(bench, out: Path) -> None:

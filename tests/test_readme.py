@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOT_OURS = {"--no-install-recommends"}
+NOT_OURS = {"--no-install-recommends", "--json"}
+"""Flags of other commands: apt-get, python -m bench.packed.microbench"""
 README = (ROOT / "README.md").read_text()
 
 

@@ -78,6 +78,8 @@ def test_round_trip_keeps_every_bit() -> None:
 def test_path_is_the_identity() -> None:
     assert str(record().relative_path) == "cpu-2c-abc123/infer/frb.srresnet.x2.320x180-t1.json"
     assert str(record(machine_bound=False).relative_path) == "any/infer/frb.srresnet.x2.320x180-t1.json"
+    second = record(provenance=provenance().model_copy(update={"seed": 1}))
+    assert str(second.relative_path) == "cpu-2c-abc123/infer/frb.srresnet.x2.320x180-t1.s1.json"
 
 
 @given(st.integers(min_value=0, max_value=len(to_text(record())) - 2))
