@@ -87,7 +87,7 @@ def latency() -> str:
 def agreement() -> str:
     """Our order of methods beside that of FRB's table 1, from the committed records."""
     tables = agreement_tables(latest(load([PACKING.parent]).records), known(), ["frb_paper"])
-    texts = [re.sub(r"^## (.*)$", r"**\1**", markdown_text(table), count=1) for table in tables]
+    texts = [re.sub(r"\A## (.*)", r"**\1**", markdown_text(table)) for table in tables]
     return "\n".join(texts) or "No published table shares enough methods with the records yet.\n"
 
 
