@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.names import comma_separated
 from bench.nouns import Settings, UserError
 from bench.sr.catalog import DATA_VARIABLE, SETS
 
@@ -54,7 +55,7 @@ def _datasets(text: str | None, data_root: Path | None) -> tuple[str, ...]:
         return ()
     from bench.sr.datasets import available, present
 
-    names = [name for name in (part.strip() for part in text.split(",")) if name]
+    names = comma_separated(text)
     if not names:
         raise UserError(f"--datasets {text!r} names no test set. Known: {', '.join(SETS)}, or all.")
     return present(available(data_root) if names == ["all"] else names, data_root)

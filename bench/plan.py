@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.discover import Registry, unknown
+from bench.names import comma_separated
 from bench.nouns import Cell, Settings, Track, UserError
 from bench.provenance import Identity, Stamp
 from bench.record import RecordError, check_cell
@@ -64,7 +65,7 @@ def pick(kind: str, text: str | None, known: Sequence[Any], default: Iterable[An
     """
     if text is None and default is not None:
         return list(default)
-    names = [name for name in (part.strip() for part in (text or "").split(",")) if name]
+    names = comma_separated(text)
     if not names:
         raise UserError(f"no {kind} given. Known: {', '.join(map(str, known))}, or all.")
     if names == ["all"]:
@@ -78,7 +79,7 @@ def pick(kind: str, text: str | None, known: Sequence[Any], default: Iterable[An
 
 def pick_algorithms(text: str | None, registry: Registry) -> tuple[Registry, list[str]]:
     """The registry with the user's own classes (``file.py:Class``) added, and the selected keys, each once."""
-    names = [name for name in (part.strip() for part in (text or "").split(",")) if name]
+    names = comma_separated(text)
     keys = [] if names else pick("algorithm", None, list(registry.algorithms))
     for name in names:
         if ":" in name:
@@ -92,11 +93,11 @@ def pick_algorithms(text: str | None, registry: Registry) -> tuple[Registry, lis
 def pick_scales(text: str | None, registry: Registry, default: Iterable[int]) -> list[int]:
     """Upscaling factors out of those that at least one backbone has; ``x2`` is read as ``2``."""
     known = sorted({scale for backbone in registry.backbones.values() for scale in backbone.scales})
-    plain = ",".join(part.strip().removeprefix("x") for part in text.split(",")) if text is not None else None
+    plain = None if text is None else ",".join(name.removeprefix("x") for name in comma_separated(text))
     try:
         return pick("scale", plain, known, default)
     except UserError as error:
-        wrong = next((part for part in (plain or "").split(",") if part.isdigit() and int(part) not in known), None)
+        wrong = next((part for part in comma_separated(plain) if part.isdigit() and int(part) not in known), None)
         if wrong is None:
             raise
         near = min(known, key=lambda scale: abs(scale - int(wrong)))

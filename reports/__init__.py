@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from bench.files import write_atomic
 from bench.nouns import Card, UserError
 from bench.record import Record
 from bench.scoring import ScoringRule
@@ -18,7 +17,7 @@ from reports.crops import NONE, crop_rows
 from reports.html import page
 from reports.known import known as everything_known
 from reports.latex import latex_document
-from reports.site import site_pages
+from reports.site import site_links, site_pages
 from reports.tables import track_table, tracks_in
 
 FILES = {"html": "index.html", "latex": "tables.tex", "md": "tables.md"}
@@ -72,9 +71,9 @@ def build(
     }
     written = [_write(out / FILES[name], texts[name]()) for name in formats if name != SITE]
     if SITE in formats:
-        pages = {FILES["html"]: page(records, tables, scored, rule, known, problems, True, pictures)}
-        pages |= site_pages(records, tables, known, pictures)
-        written += [_write(out / name, text) for name, text in pages.items()]
+        pages = site_pages(records, tables, known, pictures)
+        first = page(records, tables, scored, rule, known, problems, site_links(records, known, pages), pictures)
+        written += [_write(out / name, text) for name, text in {FILES["html"]: first, **pages}.items()]
     return written
 
 
@@ -88,14 +87,8 @@ def latest(records: Sequence[Record]) -> list[Record]:
 
 
 def _write(path: Path, text: str) -> Path:
-    """Write a file whole or not at all."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            os.fchmod(handle, 0o644)
-        os.replace(name, path)
+        write_atomic(path, text.encode())
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror or error}). Free the folder or choose another with --out."

@@ -14,7 +14,7 @@ from bench.record import Record
 from bench.scoring.agreement import FEWEST, Agreement, Flip, agree
 from reports.known import Known, backbone_title
 from reports.table import Column, Entry, Row, Table
-from reports.tables import case_title, cases_in_order
+from reports.tables import BACKBONE, METHOD, SCALE, case_title, cases_in_order
 from reports.text import clean
 
 TITLE = "Does the order agree with the papers?"
@@ -25,9 +25,6 @@ Key = tuple[str, str, int, str, str]
 SOURCE = Column("source", "Publication", "Where the published values are printed", text=True)
 DATASET = Column("dataset", "Data set", "Test set", text=True)
 BUDGET = Column("budget", "Our budget", "What our training spent: iterations x batch x patch side", text=True)
-SCALE = Column("scale", "Scale", "Upscaling factor", digits=0)
-BACKBONE = Column("backbone", "Backbone", "The network", text=True)
-METHOD = Column("method", "Method", "Name of the method", text=True)
 
 SUMMARY = (
     SOURCE, BACKBONE, SCALE, DATASET, BUDGET,

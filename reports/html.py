@@ -16,19 +16,19 @@ from markupsafe import Markup
 
 from bench.record import Record
 from bench.scoring import ScoringRule
-from reports.agreement import TITLE, comparisons
 from reports.board import Board
 from reports.crops import NONE, Crops
 from reports.known import Known
 from reports.payload import page_data
 from reports.plots import Figure, figures, rank_figure
 from reports.table import Table
-from reports.tables import tracks_in
 from reports.text import clean, safe_url
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("page.css", "table.css", "drawer.css", "crops.css")
 SCRIPTS = ("core.js", "table.js", "board.js", "drawer.js", "download.js", "crops.js", "main.js")
+Links = Mapping[str, Sequence[tuple[str, str]]]
+"""Heading -> (address relative to the page, title)"""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Panel:
 
 def page(
     records: Sequence[Record], tables: Sequence[Table], boards: Sequence[Board], rule: ScoringRule, known: Known,
-    problems: Sequence[str] = (), site: bool = False, crops: Crops = NONE,
+    problems: Sequence[str] = (), links: Links | None = None, crops: Crops = NONE,
 ) -> str:  # fmt: skip
-    """The whole page. The same records give the same bytes. As part of a ``site`` it links to the other pages."""
+    """The whole page. The same records give the same bytes. ``links``: the other pages of the site it is part of."""
     style = style_sheet()
     script = Markup("\n".join(_source(name) for name in SCRIPTS))
     charts = figures(records, known)
@@ -66,10 +66,11 @@ def page(
         "rule": rule.sentences(),
         "sources": [{**source.model_dump(), "url": safe_url(source.url)} for source in known.sources.values()],
         "problems": [clean(problem) for problem in (*known.problems, *problems)],
-        "links": site_links(records, known) if site else {},
+        "links": links or {},
     }
     pictures = [figure.picture for figure in (*charts, *(figure for _, figure in ranks))]
-    values["data"] = compressed({**page_data(records, tables, boards, known), "pictures": pictures, "site": site})
+    data = page_data(records, tables, boards, known)
+    values["data"] = compressed({**data, "pictures": pictures, "site": links is not None})
     return environment().get_template("page.html.j2").render(values)
 
 
@@ -88,17 +89,6 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def site_links(records: Sequence[Record], known: Known) -> dict[str, list[tuple[str, str]]]:
-    """Heading -> (address, title) of a site's other pages, relative to its first page. Keys of cells are safe names."""
-    algos = sorted({record.cell.algo for record in records}, key=lambda algo: (known.family(algo), algo))
-    checks = [("checks/agreement.html", TITLE)] if comparisons(records, known) else []
-    return {
-        "Methods": [(f"methods/{algo}.html", known.method(algo)) for algo in algos],
-        "Tracks": [(f"tracks/{track}.html", known.track(track)) for track in tracks_in(records)],
-        **({"Checks": checks} if checks else {}),
-    }
 
 
 def style_sheet() -> Markup:

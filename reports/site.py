@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bench.record import Record
 from reports.agreement import TITLE, agreement_tables
 from reports.command import command
 from reports.crops import NONE, Crops
-from reports.html import environment, policy, style_sheet
+from reports.html import Links, environment, policy, style_sheet
 from reports.known import Known
 from reports.payload import provenance
 from reports.table import Column, Row, Table
+from reports.tables import tracks_in
 from reports.text import clean, safe_url
+
+AGREEMENT = "checks/agreement.html"
 
 
 def site_pages(records: Sequence[Record], tables: Sequence[Table], known: Known, crops: Crops = NONE) -> dict[str, str]:
@@ -21,7 +24,20 @@ def site_pages(records: Sequence[Record], tables: Sequence[Table], known: Known,
     algos = sorted({record.cell.algo for record in records})
     pages = {f"methods/{algo}.html": _method(algo, records, tables, known, crops) for algo in algos}
     pages |= {f"tracks/{table.key}.html": _track(table) for table in tables}
-    return pages | ({"checks/agreement.html": _agreement(found)} if (found := agreement_tables(records, known)) else {})
+    checked = agreement_tables(records, known)
+    return pages | ({AGREEMENT: _agreement(checked)} if checked else {})
+
+
+def site_links(records: Sequence[Record], known: Known, pages: Collection[str]) -> Links:
+    """Where the first page leads, out of the ``pages`` there are. Keys of cells are safe names."""
+    algos = sorted({record.cell.algo for record in records}, key=lambda algo: (known.family(algo), algo))
+    links = {
+        "Methods": [(f"methods/{algo}.html", known.method(algo)) for algo in algos],
+        "Tracks": [(f"tracks/{track}.html", known.track(track)) for track in tracks_in(records)],
+        "Checks": [(AGREEMENT, TITLE)],
+    }
+    there = {heading: [link for link in found if link[0] in pages] for heading, found in links.items()}
+    return {heading: found for heading, found in there.items() if found}
 
 
 def _render(template: str, title: str, **values: Any) -> str:

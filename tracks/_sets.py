@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.names import comma_separated
 from bench.nouns import Card, Cell, Settings, UserError, combinations
 from bench.sr.catalog import resolve
 from bench.sr.datasets import DataSet, Pair, available, combined_sha256, open_set
@@ -103,7 +104,7 @@ class Options:
 
     def names(self, name: str) -> list[str]:
         """``a, b`` -> ["a", "b"]"""
-        return [part.strip() for part in self.text(name).split(",") if part.strip()]
+        return comma_separated(self.text(name))
 
     def switch(self, name: str) -> bool:
         value = self.extra.get(f"{self.track}.{name}", False)

@@ -17,9 +17,10 @@ import torch
 from bench.backbones import BACKBONES
 from bench.conformance.subject import Subject
 from bench.discover import discover
-from bench.nouns import Unsupported
+from bench.nouns import Unsupported, UserError
 from bench.packed.pack import pack, packed_units
 from bench.packed.parity import check_parity
+from bench.plan import pick, pick_algorithms
 from bench.provenance import ROOT, git_state
 
 DEFAULT = ROOT / "results" / "reference" / "packing.json"
@@ -50,9 +51,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=DEFAULT)
     options = parser.parse_args(argv)
     registry = discover()
-    low_bit = [key for key, card in registry.cards.items() if not card.full_precision]
-    keys = options.algos.split(",") if options.algos else low_bit
-    backbones = options.backbone.split(",") if options.backbone else list(BACKBONES)
+    keys = [key for key, card in registry.cards.items() if not card.full_precision]
+    try:
+        if options.algos:
+            registry, keys = pick_algorithms(options.algos, registry)
+        backbones = pick("backbone", options.backbone, list(BACKBONES), default=BACKBONES)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
     content = json.loads(options.out.read_text()) if options.out.exists() else {"pairs": {}}
     commit, dirty = git_state(ROOT)
     content |= {"scale": SCALE, "commit": commit, "dirty": dirty}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.names import comma_separated
 from bench.nouns import UserError
 from bench.sr.images import pixel_sha256
 
@@ -49,7 +50,7 @@ def select(names: Sequence[str] | str = "standard") -> tuple[str, ...]:
     """``standard`` (15), ``all`` (19), or a list of names in any order. Raises `UserError` for an unknown name."""
     groups = {"standard": STANDARD, "all": STANDARD + EXTRA}
     if isinstance(names, str):
-        names = groups.get(names) or [name.strip() for name in names.split(",")]
+        names = groups.get(names) or comma_separated(names)
     unknown = [name for name in names if name not in STANDARD + EXTRA]
     if unknown or not names:
         raise UserError(

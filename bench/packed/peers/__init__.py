@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.discover import unknown
+from bench.names import comma_separated
 from bench.nouns import UserError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def pick_peers(text: str) -> list[str]:
 
     Raises UserError for a name that is no peer, and for one whose library is missing, with what installs it.
     """
-    names = [name for name in (part.strip() for part in text.split(",")) if name]
+    names = comma_separated(text)
     if names == ["all"]:
         names = [key for key, peer in PEERS.items() if not missing(peer)]
     for name in names:
