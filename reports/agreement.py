@@ -19,6 +19,10 @@ from reports.text import clean
 
 TITLE = "Does the order agree with the papers?"
 ANY_BUDGET = ""
+FLOOR = "bilinear"
+"""What SRResNet adds its details to"""
+ROUNDING_DB = 0.0051
+"""Two decimals are printed."""
 Key = tuple[str, str, int, str, str]
 """(publication, backbone, scale, data set, budget)"""
 
@@ -53,6 +57,8 @@ class Comparison:
     """Method, with ``+`` behind it where self-ensembled -> PSNR of each seed, in dB."""
     published: Mapping[str, float]
     result: Agreement
+    floor: float | None = None
+    """PSNR of `FLOOR` on the same pictures, in dB."""
 
 
 def comparisons(records: Iterable[Record], known: Known, papers: Sequence[str] = ()) -> list[Comparison]:
@@ -75,14 +81,16 @@ def comparisons(records: Iterable[Record], known: Known, papers: Sequence[str] =
     for (backbone, scale, dataset, budget), methods in sorted(own.items()):
         if budget == ANY_BUDGET:
             continue
-        joined = {**methods, **own.get(("none", scale, dataset, ANY_BUDGET), {})}
+        without_parameters = own.get(("none", scale, dataset, ANY_BUDGET), {})
+        joined = {**methods, **without_parameters}
+        floor = next(iter(without_parameters.get(FLOOR, {}).values()), None)
         for paper in papers or dict.fromkeys(row.paper for row in known.published):
             rows = (row for row in known.published if row.paper == paper)
             theirs = _printed(rows, backbone, scale, dataset, bits)
             seeds = {name: list(joined[name].values()) for name in joined if name in theirs}
             if len(seeds) >= FEWEST:
                 key = (paper, backbone, scale, dataset, budget)
-                made.append(Comparison(key, seeds, theirs, agree(seeds, theirs)))
+                made.append(Comparison(key, seeds, theirs, agree(seeds, theirs), floor))
     return made
 
 
@@ -192,8 +200,24 @@ def _values(found: Sequence[Comparison], known: Known) -> list[Table]:
         lines = [_row(first, name, entries, name.removesuffix("+")) for name, entries in rows.items()]
         source = known.sources.get(paper)
         about = clean(source.citation) if source else ""
-        tables.append(Table(f"values-{paper}-{backbone}-x{scale}", title, tuple(columns), tuple(lines), about))
+        key = f"values-{paper}-{backbone}-x{scale}"
+        tables.append(Table(key, title, tuple(columns), tuple(lines), about, _silent(by_set, known)))
     return tables
+
+
+def _silent(by_set: Mapping[str, Comparison], known: Known) -> tuple[str, ...]:
+    """A note on each method that is printed with the values of the interpolation SRResNet adds its details to."""
+
+    def adds_nothing(name: str) -> bool:
+        own = [c for c in by_set.values() if name in c.result.methods]
+        return all(c.floor is not None and abs(c.published[name] - c.floor) < ROUNDING_DB for c in own)
+
+    names = dict.fromkeys(name for c in by_set.values() for name in c.result.methods)
+    return tuple(
+        f"{_title(name, known)} is printed with the values of bilinear interpolation, to the last digit: the published "
+        "network adds nothing to the enlarged input."
+        for name in filter(adds_nothing, names)
+    )
 
 
 def _ranked(c: Comparison, dataset: str) -> dict[str, dict[str, Entry]]:

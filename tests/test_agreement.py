@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def test_tables_say_what_agrees_and_what_does_not() -> None:
     assert "| a\\_paper | 4 | Set5 | Bicubic | BNN | 0.86 | 0.60 |" in markdown_text(flips)
     assert "No method was trained twice." in markdown_text(flips)
     assert agreement_tables(records[:2], KNOWN) == []
+
+
+@pytest.mark.parametrize(("floor", "noted"), [(27.5648, True), (27.5552, True), (27.60, False)])
+def test_a_method_printed_with_the_values_of_interpolation_is_named(floor: float, noted: bool) -> None:
+    bilinear = replace(CARDS["bicubic"], key="bilinear", name="Bilinear")
+    known = Known(cards={**CARDS, "bilinear": bilinear}, published=KNOWN.published)
+    records = [ours(algo, psnr) for algo, psnr in PRINTED.items()]
+    records.append(record("accuracy", "bilinear", "none", 4, "set5", {"psnr_y": floor}))
+    values = agreement_tables(records, known)[1]
+    assert ["BNN is printed with the values of bilinear" in note for note in values.notes] == [True] * noted
+    assert "Bilinear" not in [row.entries["method"].value for row in values.rows], "no publication prints it"
 
 
 def test_the_site_has_the_page_where_there_is_something_to_compare(

@@ -11,7 +11,7 @@ from algorithms.abcnet.adapter import ABCNet
 from algorithms.bam.adapter import BAM
 from algorithms.bbcu.adapter import BBCU, BBCUM
 from algorithms.bireal.adapter import BiReal
-from algorithms.bnn.adapter import BNN
+from algorithms.bnn.adapter import BNN, BNNInPlace
 from algorithms.btm.adapter import BTM
 from algorithms.e2fif.adapter import E2FIF, E2FIFRepeat
 from algorithms.frb.adapter import BLOCKS, FRB
@@ -85,6 +85,15 @@ def test_ibtm_sees_four_receptive_fields_with_fewer_weights() -> None:
     changed = (block.conv1(x) != block.conv1(x - 2 * reach)).any(0).any(0)
     line = [True, False, True, True, True, True, True, False, True]  # up to 2 away, and 4 with dilation
     assert changed[4].tolist() == line and changed[:, 4].tolist() == line and changed.sum() == 13
+
+
+def test_bnn_in_place_loses_the_image_behind_the_relu() -> None:
+    def branch(algorithm: Algorithm) -> torch.Tensor:
+        block = algorithm.block(16).eval()
+        y = block.conv2(block.nonlinearity(block.conv1(torch.randn(2, 16, 9, 9))))
+        return y[0] - y[1]
+
+    assert branch(BNNInPlace()).abs().max() == 0 < branch(BNN()).abs().max()
 
 
 def test_e2fif_has_one_full_precision_path() -> None:
