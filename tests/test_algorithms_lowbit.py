@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +37,8 @@ from bench.nn.complexity import count_network
 from bench.nn.uniform_act import PactRange, PamsRange, RunningRange
 from bench.nn.unit import Unit
 from bench.nouns import Card, Unsupported
+from bench.packed.pack import load_into, pack, packed_units, save
+from bench.packed.parity import check_parity
 
 PACKAGES = ("cadyq", "dorefa", "pact", "pams", "quantsr", "rtn", "tflite")
 CARDS: dict[str, Card] = {
@@ -195,6 +198,20 @@ def test_quantsr_keeps_the_smallest_shortcuts_and_scales_what_it_skips(tiny: Non
         branch = block.conv2(F.relu(block.conv1(expected))) if index in {1, 3, 5, 7} else 0
         expected = value * expected + branch
     torch.testing.assert_close(body(x), expected)
+
+
+def test_quantsr_packs_what_runs(tiny: None, tmp_path: Path) -> None:
+    network = QuantSR4().build("srresnet", 2).eval()
+    (body,) = parts_of(network, Slimmable)
+    for block, value in zip(body, [1.1, 0.9, 1.0, 0.7, 1.2, 0.8, 1.3, 0.95], strict=True):
+        block.learned_shortcut.data.fill_(value)
+    save(pack(network), tmp_path / "half", {"algorithm": "quantsr_4", "backbone": "srresnet", "scale": 2})
+    packed = load_into(QuantSR4().build("srresnet", 2), tmp_path / "half")
+    assert sorted(packed_units(packed)) == [f"body.0.{index}.conv{place}" for index in (1, 3, 5, 7) for place in (1, 2)]
+    assert not any(".conv" in key and key.endswith(".weight") for key in packed.body.state_dict())
+    parity = check_parity(network, packed, torch.rand(1, 3, 9, 7))
+    assert parity.passed and parity.layers == 8
+    assert len(body) == 8 and all(hasattr(block, "conv1") for block in body), "the trained network stays whole"
 
 
 def test_quantsr_trains_all_depths_at_once(tiny: None) -> None:

@@ -30,6 +30,17 @@ class ShortcutBlock(ResidualBlock):
         return y if self.res_scale == 1.0 else y * self.res_scale
 
 
+class SkippedBlock(nn.Module):
+    """What is left of a `ShortcutBlock` whose branch does not run: s * x."""
+
+    def __init__(self, learned_shortcut: nn.Parameter):
+        super().__init__()
+        self.learned_shortcut = learned_shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.learned_shortcut * x
+
+
 class Slimmable(nn.Sequential):
     """A chain of `ShortcutBlock` that runs at ``depth``: the blocks with the smallest shortcuts keep their branch.
 
@@ -55,3 +66,10 @@ class Slimmable(nn.Sequential):
         for index, block in enumerate(self):
             x = block(x) if index in kept else block.learned_shortcut * x
         return x
+
+    def drop_idle(self) -> None:
+        """Forget the branches that do not run at this depth (see `bench.packed.pack`)."""
+        kept = self.kept()
+        for index, block in enumerate(self):
+            if index not in kept:
+                self[index] = SkippedBlock(block.learned_shortcut)
