@@ -18,6 +18,7 @@ DRIVER = ("layer", "inputs", "prepare", "pool", "self_check", "kernel_portable")
 """What every check program is linked with."""
 X86 = {
     "kernel_avx2": ["-mavx2"],
+    "kernel_avx2_floats": ["-mavx2"],
     "kernel_avx2_integer": ["-mavx2"],
     "kernel_avx512": ["-mavx512f"],
     "kernel_amx_int8": ["-mavx512f", "-mavx512bw", "-mamx-tile", "-mamx-int8"],

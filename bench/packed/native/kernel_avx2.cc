@@ -1,6 +1,6 @@
-// AVX2: signs on both sides, and the epilogue. Output channels lie in byte lanes: for each 4-bit nibble of the packed
-// input, one shuffle looks up, for 32 output channels at once, how many of the nibble's bits differ from each channel's
-// weight nibble.
+// AVX2: signs on both sides. Output channels lie in byte lanes: for each 4-bit nibble of the packed input, one shuffle
+// looks up, for 32 output channels at once, how many of the nibble's bits differ from each channel's weight nibble. A
+// looked-up byte holds two such counts, one of this pixel and one of its right neighbour.
 #include "kernels.h"
 
 #include <immintrin.h>
@@ -8,21 +8,29 @@
 namespace bisr::avx2 {
 namespace {
 
-// A word of the packed row becomes 16 bytes, each holding a nibble times 16: the offset of its row in kDiffering.
-// Order: the low nibbles of the word's eight bytes, then the high nibbles.
+// A word of the packed row becomes 16 offsets into kDiffering, one a nibble: 16 * this pixel's nibble + 256 * the same
+// nibble of the next pixel, 0 beyond the last. Order: the low nibbles of the word's eight bytes, then the high nibbles.
+using Offset = std::uint16_t;
 constexpr int kNibbles = 16;
-constexpr std::uint64_t kHighNibbles = 0xf0f0f0f0f0f0f0f0u;
+constexpr std::size_t kWordBytes = kNibbles * sizeof(Offset); // in a packed row
+constexpr std::size_t kUnitBytes = kNibbles * kChannelBlock;  // in the prepared weights
+constexpr std::uint64_t kLowNibbles = 0x0f0f0f0f0f0f0f0fu;
 
+// row[this + 16 * next][weight] = bits that differ in this pixel's nibble + 16 * bits that differ in the next one's
 struct DifferingBits {
-    alignas(64) unsigned char row[16][16];
+    alignas(64) unsigned char row[256][16];
 };
 
 constexpr DifferingBits differing_bits() {
     DifferingBits table{};
-    for (int a = 0; a < 16; ++a) {
-        for (int b = 0; b < 16; ++b) {
-            const int x = a ^ b;
-            table.row[a][b] = static_cast<unsigned char>((x & 1) + (x >> 1 & 1) + (x >> 2 & 1) + (x >> 3 & 1));
+    int ones[16] = {};
+    for (int v = 1; v < 16; ++v) {
+        ones[v] = ones[v / 2] + v % 2;
+    }
+    for (int pair = 0; pair < 256; ++pair) {
+        for (int weight = 0; weight < 16; ++weight) {
+            table.row[pair][weight] =
+                static_cast<unsigned char>(ones[pair % 16 ^ weight] + 16 * ones[pair / 16 ^ weight]);
         }
     }
     return table;
@@ -30,41 +38,42 @@ constexpr DifferingBits differing_bits() {
 
 constexpr DifferingBits kDiffering = differing_bits();
 
-void pack(const float* x, int pixels, int channels, const float* threshold, const std::uint64_t* flip,
-          std::uint64_t* words) {
-    for (int p = 0; p < pixels; ++p, x += channels) {
-        for (int c0 = 0, w = 0; c0 < channels; c0 += 64, ++w) {
-            const int end = channels - c0 < 64 ? channels : c0 + 64;
-            std::uint64_t bits = 0;
-            int c = c0;
-            for (; c + 8 <= end; c += 8) {
-                const __m256 at_least = _mm256_cmp_ps(_mm256_loadu_ps(x + c), _mm256_loadu_ps(threshold + c), _CMP_GE_OQ);
-                bits |= static_cast<std::uint64_t>(static_cast<unsigned>(_mm256_movemask_ps(at_least))) << (c - c0);
-            }
-            for (; c < end; ++c) {
-                bits |= static_cast<std::uint64_t>(x[c] >= threshold[c]) << (c - c0);
-            }
-            *words++ = bits ^ flip[w];
-        }
+void expand(const std::uint64_t* words, int pixels, int channels, unsigned char* row) {
+    const int per_pixel = (channels + 63) / 64;
+    const auto offsets = [&](int i, std::uint64_t next) {
+        const auto bytes = [](std::uint64_t low, std::uint64_t high) {
+            return _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
+        };
+        const __m128i here = bytes((words[i] & kLowNibbles) << 4, words[i] & kLowNibbles << 4);
+        const __m128i there = bytes(next & kLowNibbles, next >> 4 & kLowNibbles);
+        auto* out = reinterpret_cast<__m128i*>(row + i * kWordBytes);
+        _mm_storeu_si128(out, _mm_unpacklo_epi8(here, there));
+        _mm_storeu_si128(out + 1, _mm_unpackhi_epi8(here, there));
+    };
+    const int last = (pixels - 1) * per_pixel;
+    for (int i = 0; i < last; ++i) {
+        offsets(i, words[i + per_pixel]);
+    }
+    for (int i = last; i < last + per_pixel; ++i) {
+        offsets(i, 0);
     }
 }
 
-void expand(const std::uint64_t* words, int pixels, int channels, unsigned char* row) {
-    auto* out = reinterpret_cast<std::uint64_t*>(row);
-    for (int i = 0; i < pixels * ((channels + 63) / 64); ++i) {
-        out[2 * i] = words[i] << 4 & kHighNibbles;
-        out[2 * i + 1] = words[i] & kHighNibbles;
-    }
+// Byte of an output channel in its block: channels 0 to 15 lie in even bytes, 16 to 31 in odd ones, each in the order
+// from which unpacking 16 bits to 32 leads to vectors of eight channels in a row.
+int byte_of(int channel) {
+    const int vector = channel / 8 % 2, half = channel / 4 % 2;
+    return 2 * (8 * half + 4 * vector + channel % 4) + channel / 16;
 }
 
 // prepared: u8 [block][tap][word][kNibbles][kChannelBlock], nibbles in the packed row's order
 void prepare(const std::uint64_t* bits, int out_channels, int taps, int words, unsigned char* prepared) {
     const int depth = taps * words;
     for (int co = 0; co < out_channels; ++co) {
-        const int block = co / kChannelBlock, lane = co % kChannelBlock;
+        const int block = co / kChannelBlock, lane = byte_of(co % kChannelBlock);
         for (int i = 0; i < depth; ++i) {
             const std::uint64_t word = bits[co * depth + i];
-            unsigned char* out = prepared + (static_cast<std::size_t>(block) * depth + i) * kNibbles * kChannelBlock + lane;
+            unsigned char* out = prepared + (static_cast<std::size_t>(block) * depth + i) * kUnitBytes + lane;
             for (int nibble = 0; nibble < kNibbles; ++nibble) {
                 const int shift = nibble < 8 ? 8 * nibble : 8 * (nibble - 8) + 4;
                 out[nibble * kChannelBlock] = static_cast<unsigned char>(word >> shift & 15);
@@ -73,25 +82,59 @@ void prepare(const std::uint64_t* bits, int out_channels, int taps, int words, u
     }
 }
 
-// sums -= 2 * ones, for 16 lanes of 16 bits in the order in which unpacking bytes leaves them: 0-7 | 16-23 of 32.
-inline void subtract_twice(std::int32_t* sums, __m256i ones) {
-    const __m256i low = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(ones));
-    const __m256i high = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(ones, 1));
-    auto* first = reinterpret_cast<__m256i*>(sums);
-    auto* second = reinterpret_cast<__m256i*>(sums + 16);
-    _mm256_storeu_si256(first, _mm256_sub_epi32(_mm256_loadu_si256(first), _mm256_slli_epi32(low, 1)));
-    _mm256_storeu_si256(second, _mm256_sub_epi32(_mm256_loadu_si256(second), _mm256_slli_epi32(high, 1)));
+// Looked-up bytes of one pair of pixels and one channel block, summed up; `all` and `high` modulo 256. A byte is a + 16 b
+// with the pair's counts a and b. `high` sums what is left of 16-bit lanes without their lowest nibble: in odd bytes b, in
+// even ones b + 16 times the odd neighbour's a. That is enough to tell all four apart while each stays below 256.
+struct Counts {
+    __m256i all, high;
+};
+
+// kCount nibbles of kPairs pairs against kBlocks channel blocks. Three counts of at most 4 fit the half of a byte.
+template <int kCount, int kPairs, int kBlocks>
+[[gnu::always_inline]] inline void add_nibbles(const Offset* const (&inputs)[kPairs],
+                                               const unsigned char* const (&weights)[kBlocks], int first,
+                                               Counts (&counts)[kPairs][kBlocks]) {
+    static_assert(kCount <= 3);
+    __m256i found[kPairs][kBlocks];
+#pragma GCC unroll 3
+    for (int nibble = first; nibble < first + kCount; ++nibble) {
+        __m256i lanes[kBlocks];
+        for (int b = 0; b < kBlocks; ++b) {
+            lanes[b] = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights[b] + nibble * kChannelBlock));
+            // One load for all pairs: GCC would otherwise repeat it in every lookup. A second block has no register left.
+            if (b == 0) {
+                asm("" : "+x"(lanes[b]));
+            }
+        }
+        for (int p = 0; p < kPairs; ++p) {
+            const unsigned char* row = kDiffering.row[0] + inputs[p][nibble];
+            const __m256i table = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(row)));
+            for (int b = 0; b < kBlocks; ++b) {
+                const __m256i bytes = _mm256_shuffle_epi8(table, lanes[b]);
+                found[p][b] = nibble == first ? bytes : _mm256_add_epi8(found[p][b], bytes);
+                // Add now: GCC would otherwise regroup the sums of all nibbles and spill every lookup.
+                asm("" : "+x"(found[p][b]));
+            }
+        }
+    }
+    for (int p = 0; p < kPairs; ++p) {
+        for (int b = 0; b < kBlocks; ++b) {
+            counts[p][b].all = _mm256_add_epi8(counts[p][b].all, found[p][b]);
+            counts[p][b].high = _mm256_add_epi8(counts[p][b].high, _mm256_srli_epi16(found[p][b], 4));
+            asm("" : "+x"(counts[p][b].all), "+x"(counts[p][b].high));
+        }
+    }
 }
 
-// One word of kPixels neighbouring pixels against kBlocks channel blocks: bytes += differing bits.
-template <int kPixels, int kBlocks>
-[[gnu::always_inline]] inline void add_word(const unsigned char* input, std::size_t pixel_stride,
+// One word of kPairs pairs of pixels against kBlocks channel blocks.
+template <int kPairs, int kBlocks>
+[[gnu::always_inline]] inline void add_word(const unsigned char* input, std::size_t pair_stride,
                                             const unsigned char* weight, std::size_t block_bytes,
-                                            __m256i (&bytes)[kPixels][kBlocks]) {
+                                            Counts (&counts)[kPairs][kBlocks]) {
     // The empty assembly keeps these in registers: GCC would otherwise reload offsets from the stack in every step.
-    const unsigned char* inputs[kPixels];
-    for (int p = 0; p < kPixels; ++p) {
-        inputs[p] = input + p * pixel_stride;
+    const Offset* inputs[kPairs];
+    for (int p = 0; p < kPairs; ++p) {
+        inputs[p] = reinterpret_cast<const Offset*>(input + p * pair_stride);
         asm("" : "+r"(inputs[p]));
     }
     const unsigned char* weights[kBlocks];
@@ -99,163 +142,140 @@ template <int kPixels, int kBlocks>
         weights[b] = weight + b * block_bytes;
         asm("" : "+r"(weights[b]));
     }
-#pragma GCC unroll 16
-    for (int nibble = 0; nibble < kNibbles; ++nibble) {
-        __m256i lanes[kBlocks];
-        for (int b = 0; b < kBlocks; ++b) {
-            lanes[b] = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights[b] + nibble * kChannelBlock));
-        }
-        for (int p = 0; p < kPixels; ++p) {
-            const unsigned char* row = kDiffering.row[0] + inputs[p][nibble];
-            const __m256i table = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(row)));
-            for (int b = 0; b < kBlocks; ++b) {
-                bytes[p][b] = _mm256_add_epi8(bytes[p][b], _mm256_shuffle_epi8(table, lanes[b]));
-                // Add now: GCC would otherwise regroup the sums of all nibbles and spill every lookup.
-                asm("" : "+x"(bytes[p][b]));
-            }
-        }
+#pragma GCC unroll 5
+    for (int nibble = 0; nibble + 3 <= kNibbles; nibble += 3) {
+        add_nibbles<3>(inputs, weights, nibble, counts);
+    }
+    add_nibbles<1>(inputs, weights, kNibbles - 1, counts);
+}
+
+// The counts as 16 bits, added to halves [pixel of the pair][channels 0-15, 16-31].
+inline void add_counts(const Counts& counts, __m256i (&halves)[2][2]) {
+    const __m256i byte = _mm256_set1_epi16(0xff);
+    const auto rest = [&](__m256i sum, __m256i known) {
+        return _mm256_and_si256(_mm256_sub_epi16(sum, _mm256_slli_epi16(known, 4)), byte);
+    };
+    const __m256i odd_b = _mm256_srli_epi16(counts.high, 8);
+    const __m256i odd_a = rest(_mm256_srli_epi16(counts.all, 8), odd_b);
+    const __m256i even_b = rest(counts.high, odd_a);
+    const __m256i even_a = rest(counts.all, even_b);
+    halves[0][0] = _mm256_add_epi16(halves[0][0], even_a);
+    halves[0][1] = _mm256_add_epi16(halves[0][1], odd_a);
+    halves[1][0] = _mm256_add_epi16(halves[1][0], even_b);
+    halves[1][1] = _mm256_add_epi16(halves[1][1], odd_b);
+}
+
+// sums = start - 2 * ones, for a channel block; without `start` the sums go on from what they are.
+inline void subtract_twice(std::int32_t* sums, const __m256i* start, const __m256i (&ones)[2]) {
+    auto* out = reinterpret_cast<__m256i*>(sums);
+    const auto put = [&](__m256i eight) {
+        _mm256_storeu_si256(out, _mm256_sub_epi32(start != nullptr ? *start : _mm256_loadu_si256(out), eight));
+        ++out;
+    };
+    for (const __m256i sixteen : ones) {
+        const __m256i twice = _mm256_slli_epi16(sixteen, 1), zero = _mm256_setzero_si256();
+        put(_mm256_unpacklo_epi16(twice, zero));
+        put(_mm256_unpackhi_epi16(twice, zero));
     }
 }
 
-// kPixels neighbouring output pixels times kBlocks channel blocks.
-template <int kPixels, int kBlocks>
+// `subtract_twice` for the first kPixels pixels of a pair, whose sums lie `padded` apart.
+template <int kPixels>
+[[gnu::always_inline]] inline void drain(std::int32_t* sums, std::size_t padded, const __m256i* start,
+                                         const __m256i (&halves)[2][2]) {
+    for (int i = 0; i < kPixels; ++i) {
+        subtract_twice(sums + i * padded, start, halves[i]);
+    }
+}
+
+// A byte holds 63 counts of at most 4: three words. 16 bits hold twice 170 such flushes of at most 192.
+constexpr int kWordsPerFlush = 3, kFlushesPerDrain = 170;
+
+// kPairs pairs of pixels times kBlocks channel blocks. A pair is two neighbouring output pixels (kStep 2) or, where the
+// packed row's next pixel is not the next output's, one of them (kStep 1). kOnce: one flush holds all words, so that
+// nothing need be kept in memory.
+template <int kPairs, int kBlocks, int kStep, bool kOnce>
 void binary_tile(const Span& span, int pixel, int block, std::int32_t* sums) {
-    // A byte holds 63 lookups of at most 4: three words. 16 bits hold 341 such flushes of at most 192.
-    constexpr int kWordsPerFlush = 3, kFlushesPerDrain = 341;
-    constexpr std::size_t kWordBytes = kNibbles * kChannelBlock;
-    const std::size_t block_bytes = static_cast<std::size_t>(span.taps_total) * span.depth * kWordBytes;
+    const std::size_t tap_bytes = span.depth * kUnitBytes;
+    const std::size_t block_bytes = span.taps_total * tap_bytes;
     const std::size_t padded = static_cast<std::size_t>(span.blocks) * kChannelBlock;
-    const std::size_t pixel_stride = span.pixel_stride;
+    const std::size_t pair_stride = span.pixel_stride * kStep, first = pixel * span.pixel_stride;
     const unsigned char* weights = span.weights + block * block_bytes;
     std::int32_t* tile_sums = sums + pixel * padded + static_cast<std::size_t>(block) * kChannelBlock;
-    const __m256i zero = _mm256_setzero_si256();
 
     const __m256i offset = _mm256_set1_epi32(span.offset);
-    for (int p = 0; p < kPixels; ++p) {
-        for (int i = 0; i < kBlocks * kChannelBlock; i += 8) {
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(tile_sums + p * padded + i), offset);
-        }
-    }
-
-    int tap = 0, word = 0;
-    while (tap < span.tap_count) {
-        __m256i halves[kPixels][kBlocks][2] = {};
-        for (int flush = 0; flush < kFlushesPerDrain && tap < span.tap_count; ++flush) {
-            __m256i bytes[kPixels][kBlocks] = {};
-            for (int w = 0; w < kWordsPerFlush && tap < span.tap_count; ++w) {
-                const Tap& at = span.taps[tap];
-                add_word(at.input + pixel * pixel_stride + word * kNibbles, pixel_stride,
-                         weights + (static_cast<std::size_t>(at.index) * span.depth + word) * kWordBytes, block_bytes,
-                         bytes);
+    const __m256i* start = &offset;
+    const Tap *tap = span.taps, *const end = tap + span.tap_count;
+    int word = 0;
+    do {
+        __m256i halves[kPairs][kBlocks][2][2] = {};
+        for (int flush = 0; flush < (kOnce ? 1 : kFlushesPerDrain) && (kOnce || tap != end); ++flush) {
+            Counts counts[kPairs][kBlocks] = {};
+            for (int w = 0; w < kWordsPerFlush && tap != end; ++w) {
+                add_word(tap->input + first + word * kWordBytes, pair_stride,
+                         weights + tap->index * tap_bytes + word * kUnitBytes, block_bytes, counts);
                 if (++word == span.depth) {
                     word = 0;
                     ++tap;
                 }
             }
-            for (int p = 0; p < kPixels; ++p) {
+            for (int p = 0; p < kPairs; ++p) {
                 for (int b = 0; b < kBlocks; ++b) {
-                    halves[p][b][0] = _mm256_add_epi16(halves[p][b][0], _mm256_unpacklo_epi8(bytes[p][b], zero));
-                    halves[p][b][1] = _mm256_add_epi16(halves[p][b][1], _mm256_unpackhi_epi8(bytes[p][b], zero));
+                    if (kOnce) {
+                        __m256i all[2][2] = {};
+                        add_counts(counts[p][b], all);
+                        drain<kStep>(tile_sums + p * kStep * padded + b * kChannelBlock, padded, start, all);
+                    } else {
+                        add_counts(counts[p][b], halves[p][b]);
+                    }
                 }
             }
         }
-        for (int p = 0; p < kPixels; ++p) {
+        for (int p = 0; p < kPairs && !kOnce; ++p) {
             for (int b = 0; b < kBlocks; ++b) {
-                std::int32_t* out = tile_sums + p * padded + b * kChannelBlock;
-                subtract_twice(out, halves[p][b][0]);
-                subtract_twice(out + 8, halves[p][b][1]);
+                drain<kStep>(tile_sums + p * kStep * padded + b * kChannelBlock, padded, start, halves[p][b]);
             }
         }
+        start = nullptr;
+    } while (!kOnce && tap != end);
+}
+
+// Sums of one pixel past an odd count are written, and read by nobody: spans of kMaxSpan pixels are even.
+template <int kBlocks, int kStep, bool kOnce>
+void binary_blocks(const Span& span, int block, std::int32_t* sums) {
+    static_assert(kMaxSpan % 2 == 0);
+    int p = 0;
+    for (; p + 2 * kStep <= span.pixels; p += 2 * kStep) {
+        binary_tile<2, kBlocks, kStep, kOnce>(span, p, block, sums);
+    }
+    for (; p < span.pixels; p += kStep) {
+        binary_tile<1, kBlocks, kStep, kOnce>(span, p, block, sums);
     }
 }
 
-template <int kBlocks>
-void binary_blocks(const Span& span, int block, std::int32_t* sums) {
-    int p = 0;
-    for (; p + 4 <= span.pixels; p += 4) {
-        binary_tile<4, kBlocks>(span, p, block, sums);
+template <int kStep, bool kOnce>
+void binary_span(const Span& span, std::int32_t* sums) {
+    int block = 0;
+    for (; block + 2 <= span.blocks; block += 2) {
+        binary_blocks<2, kStep, kOnce>(span, block, sums);
     }
-    for (; p < span.pixels; ++p) {
-        binary_tile<1, kBlocks>(span, p, block, sums);
+    if (block < span.blocks) {
+        binary_blocks<1, kStep, kOnce>(span, block, sums);
     }
 }
 
 void accumulate_binary(const Span& span, std::int32_t* sums) {
-    int block = 0;
-    for (; block + 2 <= span.blocks; block += 2) {
-        binary_blocks<2>(span, block, sums);
-    }
-    if (block < span.blocks) {
-        binary_blocks<1>(span, block, sums);
-    }
-}
-
-// Eight channels of one pixel; the shortcut is ignored without a skip.
-template <Skip kSkip>
-inline __m256 finish(const EpilogueParams& params, const EpilogueSpan& span, const std::int32_t* sums, __m256 map, int c,
-                     __m256 shortcut) {
-    const auto as_float = [](const std::int32_t* lanes) {
-        return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes)));
-    };
-    __m256 y = _mm256_mul_ps(_mm256_loadu_ps(params.scale + c), as_float(sums + c));
-    for (int b = 1; b < params.bases; ++b) {
-        const __m256 scale = _mm256_loadu_ps(params.scale + b * span.padded + c);
-        y = _mm256_add_ps(y, _mm256_mul_ps(scale, as_float(sums + b * kMaxSpan * span.padded + c)));
-    }
-    y = _mm256_add_ps(_mm256_mul_ps(y, map), _mm256_loadu_ps(params.bias + c));
-    if (kSkip == Skip::before) {
-        y = _mm256_add_ps(y, shortcut);
-    }
-    y = _mm256_add_ps(y, _mm256_loadu_ps(params.pre + c));
-    const __m256 sloped = _mm256_mul_ps(y, _mm256_loadu_ps(params.slope + c));
-    y = _mm256_blendv_ps(sloped, y, _mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_GE_OQ));
-    y = _mm256_add_ps(y, _mm256_loadu_ps(params.post + c));
-    if (kSkip == Skip::after) {
-        y = _mm256_add_ps(y, shortcut);
-    }
-    return y;
-}
-
-// Parameters by value: the stores to `out` could otherwise alias them, and each would be reloaded for every vector.
-template <Skip kSkip>
-void epilogue_with(const EpilogueParams params, const EpilogueSpan span) {
-    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const int whole = params.channels / 8 * 8;
-    const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(params.channels - whole), lanes);
-    const __m256 none = _mm256_setzero_ps();
-    const std::int32_t* sums = span.sums;
-    const float* skip = span.skip;
-    float* out = span.out;
-    for (int p = 0; p < span.pixels; ++p, sums += span.padded, out += params.channels) {
-        const __m256 map = _mm256_set1_ps(span.scale_map != nullptr ? span.scale_map[p] : 1.0f);
-        for (int c = 0; c < whole; c += 8) {
-            const __m256 shortcut = kSkip == Skip::none ? none : _mm256_loadu_ps(skip + c);
-            _mm256_storeu_ps(out + c, finish<kSkip>(params, span, sums, map, c, shortcut));
-        }
-        if (whole < params.channels) {
-            const __m256 shortcut = kSkip == Skip::none ? none : _mm256_maskload_ps(skip + whole, mask);
-            _mm256_maskstore_ps(out + whole, mask, finish<kSkip>(params, span, sums, map, whole, shortcut));
-        }
-        if (kSkip != Skip::none) {
-            skip += params.channels;
-        }
+    if (span.pixel_stride != span.depth * kWordBytes) {
+        binary_span<1, false>(span, sums);
+    } else if (span.tap_count * span.depth <= kWordsPerFlush) {
+        binary_span<2, true>(span, sums);
+    } else {
+        binary_span<2, false>(span, sums);
     }
 }
 
 } // namespace
 
-void epilogue(const EpilogueParams& params, const EpilogueSpan& span) {
-    switch (params.skip) {
-    case Skip::none:
-        return epilogue_with<Skip::none>(params, span);
-    case Skip::before:
-        return epilogue_with<Skip::before>(params, span);
-    case Skip::after:
-        return epilogue_with<Skip::after>(params, span);
-    }
-}
-
-const BinaryOps binary{"avx2", kNibbles, kNibbles * kChannelBlock, false, pack, expand, prepare,
-                       accumulate_binary};
+const BinaryOps binary{"avx2", kWordBytes, kUnitBytes, false, pack, expand, prepare, accumulate_binary};
 
 } // namespace bisr::avx2

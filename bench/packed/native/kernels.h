@@ -129,6 +129,8 @@ namespace avx2 {
 extern const BinaryOps binary;
 extern const IntegerOps integer;
 extern const IntegerOps narrow; // for products that leave room in 16 bits: twice as fast
+void pack(const float* x, int pixels, int channels, const float* threshold, const std::uint64_t* flip,
+          std::uint64_t* words);
 void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
 } // namespace avx2
 
