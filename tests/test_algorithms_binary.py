@@ -13,7 +13,7 @@ from torch import nn
 from algorithms.abcnet.adapter import ABCNet
 from algorithms.bam.adapter import BAM
 from algorithms.bbcu.adapter import BBCU, BBCUM
-from algorithms.bireal.adapter import BiReal
+from algorithms.bireal.adapter import BiReal, BiRealUnscaled
 from algorithms.bnn.adapter import BNN, BNNInPlace
 from algorithms.bnnplus.adapter import BNNPlus
 from algorithms.btm.adapter import BTM
@@ -36,8 +36,8 @@ from bench.nn.unit import Unit
 from bench.packed.parity import relative_error
 
 METHODS: tuple[type[Algorithm], ...] = (
-    ABCNet, BAM, BBCU, BBCUM, BiReal, BNN, BNNInPlace, BNNPlus, BTM, E2FIF, E2FIFRepeat, FDA, FRB, IBTM, IRNet,
-    ReActNet, ReCU, XNOR, XNORPlusPlus,
+    ABCNet, BAM, BBCU, BBCUM, BiReal, BiRealUnscaled, BNN, BNNInPlace, BNNPlus, BTM, E2FIF, E2FIFRepeat, FDA, FRB,
+    IBTM, IRNet, ReActNet, ReCU, XNOR, XNORPlusPlus,
 )  # fmt: skip
 READINGS: dict[str, Algorithm] = {method.__name__: method() for method in METHODS} | {
     "ABC-Net, per layer": ABCNet(per_layer=True),

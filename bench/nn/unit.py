@@ -131,13 +131,15 @@ class Unit(UnitShell):
         )
 
 
-def plain_unit(cin: int, cout: int, kernel: int, weight: WeightQuantizer, act: ActQuantizer) -> Unit:
-    """A unit in place of a convolution and nothing more: with bias, and weights that start as PyTorch's own do.
+def plain_unit(
+    cin: int, cout: int, kernel: int, weight: WeightQuantizer, act: ActQuantizer, skip: Skip = "none"
+) -> Unit:
+    """A unit in place of a convolution and nothing more but ``skip``: with bias, weights starting as PyTorch's own do.
 
     Uniform within +-1 / sqrt(fan-in), as in the official code of PAMS and QuantSR. `Unit`'s own, wider start suits
     units that normalise; without, a residual network's features would grow with every block.
     """
-    unit = Unit(cin, cout, kernel, weight=weight, act=act, bias=True)
+    unit = Unit(cin, cout, kernel, weight=weight, act=act, bias=True, skip=skip)
     nn.init.kaiming_uniform_(unit.weight, a=5**0.5)
     return unit
 
