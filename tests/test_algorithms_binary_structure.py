@@ -21,9 +21,10 @@ from algorithms.xnorpp.adapter import XNORPlusPlus
 from bench.conformance import perturb
 from bench.nn.algorithm import Algorithm, ResidualBlock, parts_of, tagged
 from bench.nn.backbones import edsr, srresnet
-from bench.nn.build import build_network
+from bench.nn.build import build_network, load_weights
 from bench.nn.complexity import count_network
 from bench.nn.unit import RPReLU, Unit
+from bench.nn.weights import reference_weights
 from bench.packed.parity import relative_error
 from tracks._conventions import PAPERS
 
@@ -107,6 +108,38 @@ def test_e2fif_has_one_full_precision_path() -> None:
         nn.init.zeros_(unit.norm.weight)
     x = torch.rand(1, 64, 5, 5)
     assert torch.equal(block(x), x)  # positive, so LeakyReLU lets it through
+
+
+class E2FIFApart(E2FIF):
+    """With the nonlinearity between the units instead of in the first."""
+
+    block = Algorithm.block
+
+
+@torch.no_grad()
+def test_e2fif_bends_in_its_first_unit_what_stands_between_them_in_the_paper() -> None:
+    path = reference_weights(E2FIF.card, "srresnet", 4)
+    together, apart = (build_network(method(), "srresnet", 4).eval() for method in (E2FIF, E2FIFApart))
+    assert isinstance(apart.body[0].nonlinearity, nn.LeakyReLU)
+    assert [(unit.skip, type(unit.nonlinearity).__name__) for unit in parts_of(together.body[0], Unit)] == [
+        ("before", "LeakyReLU"),
+        ("after", "NoneType"),
+    ]
+    for network in (together, apart):
+        load_weights(network, path)
+    x = torch.rand(1, 3, 12, 11)
+    assert torch.equal(together(x), apart(x))
+
+
+def test_e2fif_trains_as_with_the_nonlinearity_between_its_units() -> None:
+    together, apart = (build_network(method(), "edsr", 2) for method in (E2FIF, E2FIFApart))
+    apart.load_state_dict(together.state_dict())
+    x = torch.rand(2, 3, 8, 9)
+    for network in (together, apart):
+        network(x).square().mean().backward()
+    assert torch.equal(together(x), apart(x))
+    gradients = [[parameter.grad for parameter in network.parameters()] for network in (together, apart)]
+    assert all(torch.equal(own, other) for own, other in zip(*gradients, strict=True))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -34,6 +34,16 @@ def test_every_engine_has_a_time_or_a_reason(rows: list[timing.Row]) -> None:
     assert base.speedup == 1 and base.gmacs == pytest.approx(64 * 64 * 9 * 60 / 1e6 / np.median(base.samples_ms))
 
 
+def test_bit_serial_bounds_count_passes(rows: list[timing.Row]) -> None:
+    """b * b passes, of which all but the first cost what a second base costs; named as what they are."""
+    rounds = {"k, 1 base": [10.0, 12.0], "k, 2 bases": [16.0, 11.0], "k, 2-bit": [1.0, 1.0]}
+    bounds = timing.bit_serial_bounds({name: np.array(series) for name, series in rounds.items()})
+    two, four = (next(series for name, series in bounds.items() if f"{bits}-bit" in name) for bits in (2, 4))
+    assert two.tolist() == [10 + 3 * 6, 12] and four.tolist() == [10 + 15 * 6, 12]
+    found = {row.title for row in rows} & bounds.keys()
+    assert found == bounds.keys() and all("not measured" in title for title in found)
+
+
 def test_runs_are_repeatable_and_distinct() -> None:
     """The same inputs and weights each time; packed rows differ from each other."""
     runs, _ = build_runs(SMALL, 1)

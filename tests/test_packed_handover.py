@@ -154,7 +154,7 @@ def test_a_reader_that_is_gone_or_changed_is_not_packed_for() -> None:
     assert torch.equal(copy.deepcopy(first)(x), first(x))
 
 
-@pytest.mark.parametrize("method, pairs", [(BNN, 0), (BBCU, 3), (E2FIF, 1), (ReActNet, 3), (FRB, 3)])
+@pytest.mark.parametrize("method, pairs", [(BNN, 0), (BBCU, 3), (E2FIF, 3), (ReActNet, 3), (FRB, 3)])
 def test_networks_give_the_same_with_and_without(
     method: type[Algorithm], pairs: int, monkeypatch: pytest.MonkeyPatch, taken: list[bool]
 ) -> None:

@@ -28,6 +28,14 @@ class E2FIF(Algorithm):
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.LeakyReLU(0.1)
 
+    def block(self, channels: int, res_scale: float = 1.0, attention: nn.Module | None = None) -> nn.Module:
+        """The nonlinearity moves into the first unit, behind its shortcut: the same function, one pass when packed."""
+        block = super().block(channels, res_scale, attention)
+        if isinstance(block.conv1, Unit) and block.conv1.skip == "after":
+            block.conv1.skip, block.conv1.nonlinearity = "before", block.nonlinearity
+            block.nonlinearity = nn.Identity()
+        return block
+
     def layer(self, place: Place, cin: int, cout: int, kernel: int, *, bias: bool = True) -> nn.Module:
         """The convolution ahead of the long skip is dropped."""
         return nn.Identity() if place == "after_body" else super().layer(place, cin, cout, kernel, bias=bias)

@@ -2,7 +2,8 @@
 
 A packed layer is all of it: quantize and pack, convolve, scale, bias, RPReLU, shortcut; OpenVINO's binary convolution
 gets the same, and its result is compared with ours first. The other engines run the bare convolution with bias. Square
-layers run in chains of four. Engines take turns (A B C, A B C), figures are medians of one layer.
+layers run in chains of four. Engines take turns (A B C, A B C), figures are medians of one layer. Bounds say what
+layers of several bits would take at least as passes of the binary kernel: computed from the rows above, not measured.
 """
 
 from __future__ import annotations
@@ -79,9 +80,9 @@ def main(argv: list[str]) -> int:
 def line(row: Row, limit: float) -> str:
     """One line of the table: time of a layer, speed-up, rate, and for full precision its share of the fp32 limit."""
     if row.ms is None:
-        return f"  {row.title:32} -  {row.reason}"
+        return f"  {row.title:44} -  {row.reason}"
     share = f"  {100 * row.gmacs / limit:4.0f}% of the matrix product" if "fp32" in row.title else ""
-    return f"  {row.title:32} {row.ms:8.2f} ms {row.speedup:7.2f}x {row.gmacs:8.1f} GMAC/s{share}"
+    return f"  {row.title:44} {row.ms:8.2f} ms {row.speedup:7.2f}x {row.gmacs:8.1f} GMAC/s{share}"
 
 
 def _say(text: str) -> None:

@@ -51,11 +51,24 @@ def interleaved(runs: Runs, rounds: int) -> dict[str, list[float]]:
     return samples
 
 
+def bit_serial_bounds(samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Row -> at least so many milliseconds a layer of b-bit weights and inputs would take as b * b binary passes.
+
+    Not measured: the layer of one base, and for every further pass what the second base of the layer of two costs, in
+    the same round. Packing b planes instead of one is left out.
+    """
+    (one,) = (series for name, series in samples.items() if name.endswith(", 1 base"))
+    (two,) = (series for name, series in samples.items() if name.endswith(", 2 bases"))
+    further = np.maximum(two - one, 0)
+    return {f"bit-serial {bits}-bit: lower bound, not measured": one + (bits**2 - 1) * further for bits in (2, 4)}
+
+
 def time_shape(shape: Shape, threads: int, rounds: int) -> list[Row]:
     """All engines on one shape. Sets PyTorch's number of threads."""
     torch.set_num_threads(threads)
     runs, reasons = build_runs(shape, threads)
     samples = {name: np.asarray(series) / shape.length for name, series in interleaved(runs, rounds).items()}
+    samples |= bit_serial_bounds(samples)
     rows = []
     for name, series in samples.items():
         median = float(np.median(series))
