@@ -54,20 +54,6 @@ void quantize(const float* x, int pixels, int channels, const UniformInput& inpu
     }
 }
 
-// prepared: int16 [block][tap][channel, even count][kChannelBlock]
-void prepare_halves(const std::int8_t* weights, int out_channels, int taps, int channels, unsigned char* prepared) {
-    auto* out = reinterpret_cast<std::int16_t*>(prepared);
-    const int padded = channels + channels % 2;
-    for (int co = 0; co < out_channels; ++co) {
-        for (int tap = 0; tap < taps; ++tap) {
-            const std::size_t first = (static_cast<std::size_t>(co / kChannelBlock) * taps + tap) * padded;
-            for (int c = 0; c < channels; ++c) {
-                out[(first + c) * kChannelBlock + co % kChannelBlock] = *weights++;
-            }
-        }
-    }
-}
-
 // prepared: int8 [block][tap][group of four][kChannelBlock][4]
 void prepare_bytes(const std::int8_t* weights, int out_channels, int taps, int channels, unsigned char* prepared) {
     auto* out = reinterpret_cast<std::int8_t*>(prepared);
@@ -82,6 +68,7 @@ void prepare_bytes(const std::int8_t* weights, int out_channels, int taps, int c
     }
 }
 
+// Weights as `portable::prepare_integer` lays them out.
 template <int kPixels>
 void tile(const Span& span, int pixel, int block, std::int32_t* sums) {
     constexpr int kVectors = kChannelBlock / 4;
@@ -132,7 +119,7 @@ void accumulate(const Span& span, std::int32_t* sums) {
 
 } // namespace
 
-const IntegerOps integer{"neon", 2, kGroupBytes, 0, false, 0, quantize<2>, prepare_halves, accumulate};
+const IntegerOps integer{"neon", 2, kGroupBytes, 0, false, 0, quantize<2>, portable::prepare_integer, accumulate};
 const IntegerOps bytes{"neon_dot", 4, kGroupBytes, 127, false, 0, quantize<4>, prepare_bytes, neon_dot::accumulate};
 
 } // namespace bisr::neon

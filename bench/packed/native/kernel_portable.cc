@@ -98,20 +98,6 @@ void quantize(const float* x, int pixels, int channels, const UniformInput& inpu
     }
 }
 
-// prepared: int16 [block][tap][channel, even count][kChannelBlock]
-void prepare_integer(const std::int8_t* weights, int out_channels, int taps, int channels, unsigned char* prepared) {
-    auto* out = reinterpret_cast<std::int16_t*>(prepared);
-    const int padded = channels + channels % 2;
-    for (int co = 0; co < out_channels; ++co) {
-        for (int tap = 0; tap < taps; ++tap) {
-            const std::size_t first = (static_cast<std::size_t>(co / kChannelBlock) * taps + tap) * padded;
-            for (int c = 0; c < channels; ++c) {
-                out[(first + c) * kChannelBlock + co % kChannelBlock] = *weights++;
-            }
-        }
-    }
-}
-
 void accumulate_integer(const Span& span, std::int32_t* sums) {
     const std::size_t tap_weights = static_cast<std::size_t>(span.depth) * 2 * kChannelBlock;
     for (int p = 0; p < span.pixels; ++p) {
@@ -139,6 +125,19 @@ void accumulate_integer(const Span& span, std::int32_t* sums) {
 }
 
 } // namespace
+
+void prepare_integer(const std::int8_t* weights, int out_channels, int taps, int channels, unsigned char* prepared) {
+    auto* out = reinterpret_cast<std::int16_t*>(prepared);
+    const int padded = channels + channels % 2;
+    for (int co = 0; co < out_channels; ++co) {
+        for (int tap = 0; tap < taps; ++tap) {
+            const std::size_t first = (static_cast<std::size_t>(co / kChannelBlock) * taps + tap) * padded;
+            for (int c = 0; c < channels; ++c) {
+                out[(first + c) * kChannelBlock + co % kChannelBlock] = *weights++;
+            }
+        }
+    }
+}
 
 void epilogue(const EpilogueParams& params, const EpilogueSpan& span) {
     const int channels = params.channels;

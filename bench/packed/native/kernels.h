@@ -123,6 +123,8 @@ namespace portable {
 extern const BinaryOps binary;
 extern const IntegerOps integer;
 void epilogue(const EpilogueParams& params, const EpilogueSpan& span);
+// prepared: int16 [block][tap][channel, even count][kChannelBlock]
+void prepare_integer(const std::int8_t* weights, int out_channels, int taps, int channels, unsigned char* prepared);
 } // namespace portable
 
 namespace avx2 {
