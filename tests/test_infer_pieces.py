@@ -51,7 +51,9 @@ def test_the_whole_is_compared_with_its_pieces_round_by_round() -> None:
     assert piece_metrics({"packed": [1.0]}) == {}
 
 
-@pytest.mark.parametrize(("algo", "backbone"), [("frb", "srresnet"), ("bbcu", "swinir_s"), ("fp32", "swinir_s")])
+@pytest.mark.parametrize(
+    ("algo", "backbone"), [("frb", "srresnet"), ("pams_int4", "srresnet"), ("bbcu", "swinir_s"), ("fp32", "swinir_s")]
+)
 def test_bf16_parts_keep_parity_and_change_the_output(algo: str, backbone: str) -> None:
     network = trained(algo, backbone)
     packed = pack(network)
