@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import algorithms.cadyq
@@ -32,11 +33,12 @@ from bench.conformance import CHECKS, Subject, perturb
 from bench.discover import load_class
 from bench.nn.algorithm import Algorithm, parts_of, tagged
 from bench.nn.backbones import srresnet
-from bench.nn.build import build_network
+from bench.nn.build import build_network, load_weights
 from bench.nn.complexity import count_network
 from bench.nn.uniform_act import PactRange, PamsRange, RunningRange
 from bench.nn.unit import Unit
 from bench.nouns import Card, Unsupported
+from bench.packed.idle import drop_idle
 from bench.packed.pack import load_into, pack, packed_units, save
 from bench.packed.parity import check_parity
 
@@ -212,6 +214,20 @@ def test_quantsr_packs_what_runs(tiny: None, tmp_path: Path) -> None:
     parity = check_parity(network, packed, torch.rand(1, 3, 9, 7))
     assert parity.passed and parity.layers == 8
     assert len(body) == 8 and all(hasattr(block, "conv1") for block in body), "the trained network stays whole"
+
+
+def test_quantsr_reads_weights_of_what_runs(tiny: None, tmp_path: Path) -> None:
+    network, twin = QuantSR4().build("srresnet", 2).eval(), QuantSR4().build("srresnet", 2).eval()
+    (body,) = parts_of(network, Slimmable)
+    body[0].learned_shortcut.data.fill_(2.0)
+    lr = torch.rand(1, 3, 9, 7)
+    with torch.no_grad():
+        expected = network(lr)
+        drop_idle(network)
+        assert body.kept() == {1, 2, 3, 4} and torch.equal(network(lr), expected)
+        save_file(network.state_dict(), tmp_path / "half.safetensors")
+        load_weights(twin, tmp_path / "half.safetensors")
+        assert torch.equal(twin(lr), expected)
 
 
 def test_quantsr_trains_all_depths_at_once(tiny: None) -> None:

@@ -109,7 +109,7 @@ def test_a_finished_run_can_be_kept_as_reference_later(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[Path] = []
-    monkeypatch.setattr(weights, "keep_as_reference", lambda card, path, record: kept.append(path) or path)
+    monkeypatch.setattr(weights, "keep_as_reference", lambda algorithm, path, record: kept.append(path) or path)
     flags = f"--algos {KIT}:Small --scale 2 --data {data} --validate {data} --preset smoke --device cpu --threads 1"
     sizes = "--iterations 2 --batch 2 --patch 8"
     words = [*flags.split(), *sizes.split(), "--out", str(tmp_path)]

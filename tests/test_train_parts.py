@@ -149,7 +149,7 @@ def stored(method: Card, tmp_path: Path, budget: str, seed: int = 0, network_see
     state = build_network(algorithm, "srresnet", SCALE, network_seed).state_dict()
     save_file(state, tmp_path / "run.safetensors")
     record = {"backbone": "srresnet", "scale": SCALE, "budget": budget, "plan": {"seed": seed}}
-    return weights.keep_as_reference(method, tmp_path / "run.safetensors", record)
+    return weights.keep_as_reference(algorithm, tmp_path / "run.safetensors", record)
 
 
 def test_reference_weights_are_the_largest_budget_and_the_first_seed(method: Card, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_finished_run_becomes_reference_weights(method: Card, tmp_path: Path) 
     data = make_pictures(tmp_path / "pictures")
     train(tmp_path / "run", data)
     record = json.loads((tmp_path / "run" / RECORD).read_text())
-    path = weights.keep_as_reference(method, tmp_path / "run" / WEIGHTS, record)
+    path = weights.keep_as_reference(Small(), tmp_path / "run" / WEIGHTS, record)
     assert path.parent == tmp_path / "their_method" / "weights"
     assert weights.check_record(path)["curves"] == record["curves"]
     assert weights.reference_weights(method, "srresnet", SCALE) == path

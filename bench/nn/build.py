@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from bench.nn.algorithm import Algorithm
 from bench.nn.compact import expand
 from bench.nouns import UserError
+from bench.packed.idle import drop_idle
 
 
 def build_network(algorithm: Algorithm, backbone: str, scale: int, seed: int = 0) -> nn.Module:
@@ -40,9 +41,12 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Load a safetensors file, or a PyTorch file that holds tensors only, into ``network``.
 
     Raises UserError for a missing or unreadable file, a pickle that holds code, or tensors of another architecture
-    (the first mismatches are named with the expected and the actual shape).
+    (the first mismatches are named with the expected and the actual shape). A file may leave out what does not run
+    (`bench.packed.idle`); the network then loses it too.
     """
     state = _read_weights(path)
+    if not network.state_dict().keys() <= state.keys():
+        drop_idle(network, state)
     expected = network.state_dict()
     problems = [
         f"{name}: got {tuple(state[name].shape)}, expected {tuple(value.shape)}"

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from bench.nn.algorithm import Algorithm
@@ -23,6 +23,7 @@ from bench.nn.build import build_network, hash_tensors, load_weights
 from bench.nn.compact import compact, expand
 from bench.nn.training.checkpoint import write_whole
 from bench.nouns import Card, Cell, Settings, UserError
+from bench.packed.idle import drop_idle
 
 OWN = "own"
 """Label of weights that the user named"""
@@ -144,15 +145,19 @@ def write_reference(path: Path, state: Mapping[str, Tensor], record: Mapping[str
     write_whole(record_of(path), (text + "\n").encode())
 
 
-def keep_as_reference(card: Card, weights: Path, record: Mapping[str, Any]) -> Path:
-    """Keep a finished run's weights in the method's folder as reference weights; their path.
+def keep_as_reference(algorithm: Algorithm, weights: Path, record: Mapping[str, Any]) -> Path:
+    """Keep a finished run's weights, of what runs, in the method's folder as reference weights; their path.
 
     Raises UserError for a method from a loose file, which has no folder.
     """
+    card = algorithm.card
     folder = weights_folder(card)
     if folder is None:
         raise UserError(f"{card.name} is a class in a loose file and has no folder for weights. Make it a package.")
     label = make_label(record["budget"], record["plan"]["seed"])
     path = folder / f"{card.key}.{record['backbone']}.x{record['scale']}.{label}.safetensors"
-    write_reference(path, load_file(weights), {**record, "label": label, "stored": "10 bits a weight"})
+    network = build_network(algorithm, record["backbone"], record["scale"])
+    load_weights(network, weights)
+    drop_idle(network)
+    write_reference(path, network.state_dict(), {**record, "label": label, "stored": "10 bits a weight"})
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench.nouns import Unsupported, UserError
 from bench.packed.fileformat import load_packed, save_packed
+from bench.packed.idle import drop_idle
 from bench.packed.layer import PackedLayer
 from bench.packed.shell import UnitShell
 
@@ -37,12 +38,11 @@ def deployable_units(network: nn.Module) -> Iterator[tuple[str, UnitShell]]:
 def pack(network: nn.Module) -> nn.Module:
     """A copy of ``network``, in evaluation mode on the CPU and channels_last, whose quantized units run packed.
 
-    A module with parts that do not run as it stands (a super-net's other depths) has a method ``drop_idle()``, which
-    removes them; the choice must follow from what is left. A network without quantized layers comes back as a plain
-    copy. Raises Unsupported, naming the layer, when a layer that claims few bits has no packed form.
+    What does not run as the network stands is left out (`bench.packed.idle`). A network without quantized layers comes
+    back as a plain copy. Raises Unsupported, naming the layer, when a layer that claims few bits has no packed form.
     """
     packed = copy.deepcopy(network).cpu().eval().to(memory_format=torch.channels_last)
-    _drop_idle(packed)
+    drop_idle(packed)
     units = dict(deployable_units(packed))
     for name, module in packed.named_modules():
         claim = getattr(module, "bench_tag", None)
@@ -81,7 +81,7 @@ def load_into(network: nn.Module, path: Path) -> nn.Module:
     """
     _, layers, floats = load_packed(path)
     packed = copy.deepcopy(network).cpu().eval().to(memory_format=torch.channels_last)
-    _drop_idle(packed, floats)
+    drop_idle(packed, floats)
     units = dict(deployable_units(packed))
     if units.keys() != layers.keys():
         odd = sorted(units.keys() ^ layers.keys())[0]
@@ -96,15 +96,6 @@ def load_into(network: nn.Module, path: Path) -> nn.Module:
         raise UserError(f"{path} belongs to another network: tensor {(missing + unexpected)[0]} is on one side only.")
     _work_in_place(packed)
     return packed
-
-
-def _drop_idle(network: nn.Module, floats: Mapping[str, Tensor] | None = None) -> None:
-    """Let modules remove what does not run, once they hold ``floats``, on which the choice may depend."""
-    for name, module in [*network.named_modules()]:
-        if hasattr(module, "drop_idle"):
-            own = {key: value for key, value in (floats or {}).items() if key.startswith(f"{name}.")}
-            module.load_state_dict({key[len(name) + 1 :]: value for key, value in own.items()}, strict=False)
-            module.drop_idle()
 
 
 def _work_in_place(network: nn.Module) -> None:

@@ -98,7 +98,7 @@ class _Session:
         name = job.folder.name
         if self.flags.resume and (job.folder / RECORD).is_file():
             self._say(f"{name}: complete already")
-            self._keep(job, key)
+            self._keep(job)
             return True
         plan = job.plan
         self._say(
@@ -177,16 +177,16 @@ class _Session:
             f"end, bicubic {scores['psnr_y_bicubic']:.2f} dB ({scores['pictures']} validation pictures)\n"
             f"Weights: {job.folder / WEIGHTS}\n"
         )
-        self._keep(job, key)
+        self._keep(job)
 
-    def _keep(self, job: Job, key: str) -> None:
+    def _keep(self, job: Job) -> None:
         """As reference weights, where the user asked for that."""
         from bench.nn.training.run import RECORD, WEIGHTS
         from bench.nn.weights import keep_as_reference
 
         if self.flags.store_reference:
             record = json.loads((job.folder / RECORD).read_text(encoding="utf-8"))
-            path = keep_as_reference(self.registry.cards[key], job.folder / WEIGHTS, record)
+            path = keep_as_reference(job.algorithm, job.folder / WEIGHTS, record)
             sys.stdout.write(f"Reference weights: {path}\n")
 
     def _say(self, text: str) -> None:
