@@ -13,8 +13,9 @@ def run_in_bf16(network: nn.Module) -> nn.Module:
     """Everything outside the quantized units moves to bfloat16, in place; the image and the output stay float32.
 
     A quantizer that stands between units stays float32 too: it may share its range with a unit, whose packed twin has
-    the step in float32. Layers with parameters take their input in bfloat16 and hand bfloat16 on; a quantized unit takes float32, trained or
-    packed. Both networks of a pair go through the same casts, so their integers must still be equal.
+    the step in float32. Layers with parameters take their input in bfloat16 and hand bfloat16 on; a quantized unit
+    takes float32, trained or packed. Both networks of a pair go through the same casts, so their integers must still
+    be equal.
     """
     kept = (UnitShell, ActQuantizer)
     inside = {id(part) for module in network.modules() if isinstance(module, kept) for part in module.modules()}
