@@ -45,12 +45,11 @@ def _cell(row: dict[str, Any] | None, best: float) -> str:
 
 def _notes(content: dict[str, Any]) -> list[str]:
     machine, peers = content["machine"], content["peers"]
-    reasons = {(row["title"], row["reason"]): None for row in content["rows"] if row["ms"] is None}
     rates = ", ".join(
         f"{fixed(rate, 0)} GMAC/s with {count} thread{'s' * (count != '1')}"
         for count, rate in content["fp32_matrix_gmacs"].items()
     )
-    notes = [f"- {clean(title)}: {clean(reason)}" for title, reason in reasons]
+    notes = _gaps(content["rows"])
     libraries = ", ".join(sorted(set(peers.values())))
     return [
         *(["\n".join(notes)] if notes else []),
@@ -58,4 +57,18 @@ def _notes(content: dict[str, Any]) -> list[str]:
         f"{clean(machine['system'])}. "
         f"Medians of {content['rounds']} interleaved rounds. PyTorch's own fp32 matrix product reaches {rates} on it. "
         f"Libraries: {clean(libraries)}.",
+    ]
+
+
+def _gaps(rows: list[dict[str, Any]]) -> list[str]:
+    """Why an engine has no time: its first reason, and the layers concerned where it has a time for others."""
+    timed = {row["title"] for row in rows if row["ms"] is not None}
+    missing: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row["ms"] is None:
+            missing.setdefault(row["title"], {}).setdefault(row["shape"], row["reason"])
+    return [
+        f"- {clean(title)}{' on ' + clean('; '.join(reasons)) if title in timed else ''}: "
+        f"{clean(next(iter(reasons.values())))}"
+        for title, reasons in missing.items()
     ]

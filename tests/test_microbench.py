@@ -72,6 +72,22 @@ def test_the_script_writes_what_the_readme_shows(tmp_path: Path, monkeypatch: py
     assert "cpu" in content["machine"] and content["machine"]["cpu"] in text
 
 
+def test_an_engine_without_a_time_has_one_reason(tmp_path: Path) -> None:
+    def row(title: str, shape: str, ms: float | None, reason: str = "") -> dict[str, object]:
+        return {"title": title, "shape": shape, "threads": 1, "ms": ms, "speedup": ms and 1.0, "reason": reason}
+
+    rows = [
+        row("ours", "small", 1.0), row("ours", "large", 2.0),
+        row("picky", "small", 1.5), row("picky", "large", None, "too large"),
+        row("absent", "small", None, "8 times too slow"), row("absent", "large", None, "9 times too slow"),
+    ]  # fmt: skip
+    machine = {"id": "m", "cpu": "c", "cores": 1, "system": "s"}
+    content = {"rows": rows, "fp32_matrix_gmacs": {"1": 1.0}, "machine": machine, "peers": {}, "rounds": 1}
+    (tmp_path / "figures.json").write_text(json.dumps(content))
+    notes = [line for line in microbench_text(tmp_path / "figures.json").splitlines() if line.startswith("- ")]
+    assert notes == ["- picky on large: too large", "- absent: 8 times too slow"]
+
+
 def test_wrong_flags_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--threads", "0"]) == 2
     assert main(["--shapes", "no such layer"]) == 2
