@@ -119,8 +119,28 @@ def test_small_and_integer_tensors_are_stored_as_they_are() -> None:
     state = {"bias": torch.randn(64), "count": torch.tensor(7), "few": torch.randn(3, 5)}
     packed = compact({**state, "many": torch.randn(16, 33, 3, 3)})
     assert all(torch.equal(packed[name], value) for name, value in state.items())
-    large = sum(tensor.nbytes for name, tensor in packed.items() if name.startswith("many@"))
-    assert large < 16 * 33 * 9 * 1.27 + 16 * 4 + 64
+    assert size_of(packed, "many") < 16 * 33 * 9 * 1.27 + 16 * 4 + 64
+
+
+def size_of(packed: dict[str, torch.Tensor], name: str) -> int:
+    return sum(tensor.nbytes for key, tensor in packed.items() if key.startswith(f"{name}@"))
+
+
+@pytest.mark.parametrize(("count", "bits"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 4), (16, 4)])
+def test_few_values_a_channel_are_stored_exactly(count: int, bits: int) -> None:
+    generator = torch.Generator().manual_seed(count)
+    values = torch.randn(31, count, generator=generator)
+    weight = values.gather(1, torch.randint(count, (31, 15 * 9), generator=generator)).view(31, 15, 3, 3)
+    assert weight.numel() >= SMALLEST and weight.numel() % 8  # the last byte is not full
+    packed = compact({"w": weight})
+    assert torch.equal(expand(packed)["w"], weight)
+    assert packed["w@codes"].nbytes == -(-weight.numel() * bits // 8)
+
+
+def test_a_channel_with_one_value_more_takes_ten_bits() -> None:
+    weight = torch.arange(17.0).repeat(32, 16)
+    packed = compact({"w": weight})
+    assert "w@codes" not in packed and "w@high" in packed
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Which weights a network is measured with: the user's own, the project's reference weights, or none.
 
-Reference weights lie in the method's folder, ``weights/<key>.<backbone>.x<scale>.<label>.safetensors`` (10 bits a
-weight, see `bench.nn.compact`), beside a JSON record of the training that made them, which holds the file's hash. A
-label says what was spent, ``reference-<iterations>x<batch>x<patch>``, so that nobody takes the numbers for the papers'.
+Reference weights lie in the method's folder, ``weights/<key>.<backbone>.x<scale>.<label>.safetensors`` (at most 10
+bits a weight, see `bench.nn.compact`), beside a JSON record of the training that made them, which holds the file's
+hash. A label says what was spent, ``reference-<iterations>x<batch>x<patch>``, so that nobody takes the numbers for the
+papers'.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from torch import Tensor, nn
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, hash_tensors, load_weights
 from bench.nn.compact import compact, expand
+from bench.nn.latents import forget_latents
 from bench.nn.training.checkpoint import write_whole
 from bench.nouns import Card, Cell, Settings, UserError
 from bench.packed.idle import drop_idle
 
 OWN = "own"
 """Label of weights that the user named"""
+STORED = "quantized weights exactly, where few values a channel give them; others in 10 bits"
+"""What a record says of the file's form"""
 NONE_NEEDED = "none needed"
 """Label of a method without parameters (bicubic)"""
 
@@ -129,7 +133,7 @@ def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tup
 
 
 def write_reference(path: Path, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-    """Write a weights file in 10 bits and its record beside it. Raises UserError when the disk refuses.
+    """Write a weights file in `compact` form and its record beside it. Raises UserError when the disk refuses.
 
     The record's ``weights_sha256`` becomes that of the network as loaded from the file, `prepare_network`'s hash.
     """
@@ -146,7 +150,7 @@ def write_reference(path: Path, state: Mapping[str, Tensor], record: Mapping[str
 
 
 def keep_as_reference(algorithm: Algorithm, weights: Path, record: Mapping[str, Any]) -> Path:
-    """Keep a finished run's weights, of what runs, in the method's folder as reference weights; their path.
+    """Keep of a finished run's weights what its network needs to run, as the method's reference weights; their path.
 
     Raises UserError for a method from a loose file, which has no folder.
     """
@@ -159,5 +163,6 @@ def keep_as_reference(algorithm: Algorithm, weights: Path, record: Mapping[str, 
     network = build_network(algorithm, record["backbone"], record["scale"])
     load_weights(network, weights)
     drop_idle(network)
-    write_reference(path, network.state_dict(), {**record, "label": label, "stored": "10 bits a weight"})
+    forget_latents(network)
+    write_reference(path, network.state_dict(), {**record, "label": label, "stored": STORED})
     return path
