@@ -52,16 +52,13 @@ def execute(
     todo = [item for item in planned if item.fate != "done"]
     try:
         for item in planned:
-            track = by_name[item.cell.track]
             if item.fate == "done":
-                machine = stamp.machine.id if track.machine_bound else None
-                path = store.path(item.cell, machine, stamp.settings.seed)
-                if (record := store.read(path)) is not None:
+                if (record := store.read(item.path)) is not None:
                     summary.records.append(record)
                 continue
             bar.begin(item.cell)
             log = store.root / "logs" / item.cell.track / f"{item.cell.name}.log"
-            record = _measure(item.identity, track, context, stamp, log)
+            record = _measure(item.identity, by_name[item.cell.track], context, stamp, log)
             with _uninterrupted():
                 store.write(record)
                 summary.records.append(record)

@@ -42,6 +42,8 @@ class PlannedCell:
     """``run``: not measured yet, or not successfully. ``done``: its record still holds. ``stale``: measure again."""
     why: str
     identity: Identity
+    path: Path
+    """Of its record, measured or not"""
 
 
 def preset_names() -> list[str]:
@@ -131,7 +133,7 @@ def plan(
             fate, why = _fate(store, path, identity)
             if force and fate == "done":
                 fate, why = "run", "measured again on request"
-            planned.append(PlannedCell(cell, fate, why, identity))
+            planned.append(PlannedCell(cell, fate, why, identity, path))
     names = [str(item.cell) for item in planned]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"a track names the same cell twice: {', '.join(sorted(twice))}")
