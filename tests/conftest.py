@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,17 @@ def spawn() -> Callable[[Sequence[object]], subprocess.Popen[str]]:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     return start
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SRResNet of 4 blocks and 8 channels, on one thread: layers this small gain nothing from more."""
+    import torch
+
+    from bench.nn.backbones import srresnet
+
+    monkeypatch.setattr(srresnet, "build", partial(srresnet.build, channels=8, blocks=4))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
