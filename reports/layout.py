@@ -55,6 +55,7 @@ LAYOUTS: dict[str, Layout] = {
     "train": Layout(
         order=("step_ms", "train_speedup", "peak_memory_mb", "memory_ratio", "hyper_sd_db", "hyper_mean_db"),
         main="step_ms",
+        unranked=("hyper_sd_db", "fp32_hyper_sd_db"),  # no merit of a network that learns nothing
     ),
     "comp": Layout(
         order=("params_k", "ops_g", "compression", "speedup_theory", "params_k_paper", "ops_g_paper"),

@@ -9,6 +9,7 @@ from fake_records import MACHINE, record
 from score_records import accuracy, comp, infer, row
 
 from bench.backbones import BACKBONES, Backbone
+from bench.record import Record
 from bench.scoring.means import gain_share, quadratic_mean, sample_sd
 
 
@@ -154,9 +155,25 @@ def test_om_comp_and_infer_by_hand() -> None:
 
 
 def test_om_train_by_hand_with_the_floor_on_the_spread() -> None:
-    values = {"train_speedup": 0.5, "hyper_sd_db": 0.002, "fp32_hyper_sd_db": 0.03}
-    part = row([record("train", "m", "srresnet", 2, "sweep", values)], "m").parts["train"]
+    part = row([sweep(27.9, bicubic=27.7)], "m").parts["train"]
     assert part.value == pytest.approx(sqrt((0.5**2 + 3.0**2) / 2))
+
+
+def sweep(mean: float, bicubic: float | None, **more: object) -> Record:
+    values = {"train_speedup": 0.5, "hyper_sd_db": 0.002, "fp32_hyper_sd_db": 0.03, "hyper_mean_db": mean}
+    details = {} if bicubic is None else {"bicubic_db": bicubic}
+    return record("train", "m", "srresnet", 2, "sweep", values, details=details, **more)
+
+
+@pytest.mark.parametrize("mean", [27.7, 27.1])
+def test_a_network_that_learns_nothing_is_not_insensitive(mean: float) -> None:
+    part = row([sweep(mean, bicubic=27.7)], "m").parts["train"]
+    assert part.value == pytest.approx(sqrt(0.5**2 / 2))
+
+
+def test_a_sweep_without_bicubics_value_is_not_scored() -> None:
+    part = row([sweep(27.9, bicubic=None)], "m").parts["train"]
+    assert part.value is None and "bicubic_db" in part.reason
 
 
 def test_records_of_two_machines_are_not_mixed() -> None:
@@ -167,7 +184,6 @@ def test_records_of_two_machines_are_not_mixed() -> None:
 
 
 def test_a_sweep_too_short_to_learn_anything_is_not_scored() -> None:
-    values = {"train_speedup": 0.5, "hyper_sd_db": 0.002, "fp32_hyper_sd_db": 0.03}
-    short = record("train", "m", "srresnet", 2, "sweep", values, flags=["short_sweep"])
-    part = row([short, record("train", "n", "srresnet", 2, "sweep", values)], "m").parts["train"]
+    other = record("train", "n", "srresnet", 2, "sweep", {"train_speedup": 0.5})
+    part = row([sweep(27.9, bicubic=27.7, flags=["short_sweep"]), other], "m").parts["train"]
     assert part.value is None and "short_sweep" in part.reason

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from bench.nouns import Cell
 from bench.scoring.means import mean
 
+BICUBIC = "bicubic_db"
+"""Detail of a train record: bicubic's PSNR on the sweep's validation picture; read as if it were a metric."""
 Square = tuple[str, int, str]
 """(backbone, scale, case): one square of a track's grid, common to all algorithms."""
 
@@ -106,7 +108,10 @@ def gather(records: Iterable[RecordLike], unscored_flags: Mapping[str, Iterable[
         measured = evidence.values.setdefault(cell.algo, {}).setdefault(square, Measured())
         if "sample_data" in record.flags:
             evidence.samples.add(square)
-        measured.by_seed[record.provenance.seed] = {key: entry.value for key, entry in record.metrics.items()}
+        values = {key: entry.value for key, entry in record.metrics.items()}
+        if isinstance(bicubic := record.details.get(BICUBIC), float):
+            values[BICUBIC] = bicubic
+        measured.by_seed[record.provenance.seed] = values
         if record.machine_bound:
             evidence.machines.add(record.provenance.machine.id)
     return tracks

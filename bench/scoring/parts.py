@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.backbones import BACKBONES
-from bench.scoring.evidence import Measured, Square, TrackEvidence
+from bench.scoring.evidence import BICUBIC, Measured, Square, TrackEvidence
 from bench.scoring.means import gain_share, mean, quadratic_mean, sample_sd
 from bench.scoring.rule import ScoringRule
 
@@ -76,6 +76,21 @@ def quotient(over: str, under: str, title: str, floor: float = 0.0) -> Callable[
         if low <= 0:
             raise _Missing(f"{title}: {under} is not above 0")
         return max(_value(measured, over, title), floor) / low
+
+    return read
+
+
+def sensitivity(rule: ScoringRule) -> Callable[[Measured], float]:
+    """Full precision's spread over hyper-parameters over the method's; 0 where its runs stay at bicubic on average.
+
+    A network that learns nothing ends in the same place whatever the hyper-parameters.
+    """
+    title = "spread over hyper-parameters"
+    spread = quotient("fp32_hyper_sd_db", "hyper_sd_db", title, rule.train_min_sd_db)
+
+    def read(measured: Measured) -> float:
+        learnt = _value(measured, "hyper_mean_db", title) > _value(measured, BICUBIC, title)
+        return spread(measured) if learnt else 0.0
 
     return read
 

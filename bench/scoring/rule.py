@@ -45,7 +45,8 @@ PARTS: tuple[PartRule, ...] = (
     PartRule(
         "train", "OM train", "train", "ratio",
         "Quadratic mean of full precision's training time and its sensitivity to hyper-parameters, each over the "
-        "method's.",
+        "method's. A method whose runs stay at bicubic on average is not insensitive: it has learnt nothing, and its "
+        "second ratio is 0.",
     ),
     PartRule(
         "infer", "OM infer", "infer", "ratio",
@@ -76,9 +77,9 @@ class ChallengeRule:
 
 @dataclass(frozen=True)
 class ScoringRule:
-    """Version 2. A change to any value or formula is a new version."""
+    """Version 3. A change to any value or formula is a new version."""
 
-    version: str = "om-sr-2"
+    version: str = "om-sr-3"
     full_precision: str = "fp32"
     """Key of the algorithm that stands for full precision in every ratio."""
     baseline: str = "bicubic"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.scoring.challenge import challenge_part
 from bench.scoring.evidence import RecordLike, TrackEvidence, gather
 from bench.scoring.means import saving
-from bench.scoring.parts import Part, metric, quality_parts, quotient, ratio_part
+from bench.scoring.parts import Part, metric, quality_parts, quotient, ratio_part, sensitivity
 from bench.scoring.robust import robust_parts
 from bench.scoring.rule import PARTS, ScoringRule
 from bench.scoring.stability import Stability, ranks_of, stability, weighted
@@ -96,13 +96,7 @@ def _parts(tracks: Mapping[str, TrackEvidence], algo: str, rule: ScoringRule) ->
     )
     train = _timed(
         lambda evidence: ratio_part(
-            evidence,
-            algo,
-            rule,
-            [
-                metric("train_speedup", "training time"),
-                quotient("fp32_hyper_sd_db", "hyper_sd_db", "spread over hyper-parameters", rule.train_min_sd_db),
-            ],
+            evidence, algo, rule, [metric("train_speedup", "training time"), sensitivity(rule)]
         ),
         tracks.get("train", none),
     )
