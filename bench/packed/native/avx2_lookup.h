@@ -5,7 +5,9 @@
 
 #include <immintrin.h>
 
+// Nameless, as in a kernel file: what is compiled with AVX2 must not be linked in where another file asks for it.
 namespace bisr::avx2 {
+namespace {
 
 // A word of the packed row becomes 16 offsets into kDiffering, one a nibble: 16 * this pixel's nibble + 256 * the same
 // nibble of the next pixel, 0 beyond the last. Order: the low nibbles of the word's eight bytes, then the high nibbles.
@@ -119,4 +121,5 @@ inline void add_counts(const Counts& counts, __m256i (&halves)[2][2]) {
     halves[1][1] = _mm256_add_epi16(halves[1][1], odd_b);
 }
 
+} // namespace
 } // namespace bisr::avx2
