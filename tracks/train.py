@@ -28,7 +28,8 @@ class Train:
         "2e-4, 1e-4, SGD 1e-2} x {cosine, step}, the same for every method, on the built-in photographs unless the "
         "option train.data names a folder. A run that diverges counts with bicubic's PSNR. Short runs say how a method "
         "starts, not where it ends; the flag short_sweep marks a budget at which even full precision stays below "
-        "bicubic on average, where a small spread may only mean that nothing was learnt."
+        "bicubic on average, where a small spread may only mean that nothing was learnt. For the same reason the score "
+        "gives nothing for the spread of a method whose own mean stays there."
     )
     metrics = (
         Metric("step_ms", "ms", "lower", "Iteration", "Median time of one training iteration", 1),
