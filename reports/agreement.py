@@ -135,7 +135,7 @@ def agreement_tables(records: Sequence[Record], known: Known, papers: Sequence[s
 
 def _notes(found: Sequence[Comparison]) -> tuple[str, ...]:
     seeds = sorted({name for c in found for name, values in c.own.items() if len(values) > 1})
-    known = f"Seeds: {', '.join(seeds)} were trained more than once." if seeds else "No method was trained twice."
+    known = f"Trained with several seeds: {', '.join(seeds)}." if seeds else "No method was trained twice."
     return (f"{known} A method trained once takes the quadratic mean of the others' deviations.",)
 
 
