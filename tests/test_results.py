@@ -9,6 +9,7 @@ import pytest
 
 from bench.backbones import BACKBONES
 from bench.discover import discover
+from bench.nn.weights import check_record, reference_weights
 from bench.store import load
 from reports import readme
 
@@ -29,6 +30,27 @@ def test_latencies_stand_beside_a_passing_parity_check() -> None:
     for record in timed:
         assert record.metrics["parity_max_abs"].value <= 1e-5, record.cell
         assert record.details["parity"]["layer_error"] <= 1e-5, record.cell
+
+
+def test_a_network_is_scored_corrupted_and_timed_with_the_same_weights() -> None:
+    artefacts: dict[tuple[str, str, int, int], dict[str | None, str]] = {}
+    for record in load([REFERENCE]).records:
+        cell, made = record.cell, record.provenance
+        if cell.track in ("accuracy", "robust", "infer") and record.status == "ok":
+            network = (cell.algo, cell.backbone, cell.scale, made.seed)
+            artefacts.setdefault(network, {}).setdefault(made.weights_sha256, str(cell))
+    assert artefacts
+    assert [places for places in artefacts.values() if len(places) > 1] == []
+
+
+def test_reference_weights_are_those_that_were_scored() -> None:
+    cards = discover().cards
+    scored = [r for r in load([REFERENCE]).records if r.cell.track == "accuracy" and r.provenance.weights_sha256]
+    assert scored
+    for record in scored:
+        cell, made = record.cell, record.provenance
+        path = reference_weights(cards[cell.algo], cell.backbone, cell.scale, made.seed)
+        assert path is not None and check_record(path)["weights_sha256"] == made.weights_sha256, cell
 
 
 def test_readme_tables_are_current() -> None:
