@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from lowbit_kit import batch, started
+from lowbit_kit import batch
 from torch import nn
 
 import algorithms.cadyq
@@ -19,7 +19,7 @@ from algorithms.dorefa.adapter import DoReFa1, DoReFa4
 from algorithms.pact.adapter import PACT4
 from algorithms.rtn.adapter import RTN, TernaryAct, TernaryWeight
 from algorithms.tflite.adapter import TFLite8
-from bench.conformance import CHECKS, Subject
+from bench.conformance import CHECKS, Subject, perturb
 from bench.discover import load_class
 from bench.nn.algorithm import Algorithm, parts_of, tagged
 from bench.nn.uniform_act import PactRange, RunningRange
@@ -38,6 +38,12 @@ REFUSES = {"pams_2", "pams_4", "pams_8", "cadyq"}
 
 def load(key: str) -> Algorithm:
     return load_class(CARDS[key].adapter)()
+
+
+def started(network: nn.Module, image: torch.Tensor) -> nn.Module:
+    """After the first training batch, which sets ranges, and a random move of every parameter; for evaluation."""
+    network.train()(image)
+    return perturb(network).eval()
 
 
 def test_the_bits_a_user_can_choose() -> None:

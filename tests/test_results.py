@@ -10,31 +10,35 @@ import pytest
 from bench.backbones import BACKBONES
 from bench.discover import discover
 from bench.nn.weights import check_record, reference_weights
-from bench.store import load
+from bench.store import Loaded, load
 from reports import readme
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 
 
-def test_reference_records_are_whole_and_clean() -> None:
-    loaded = load([REFERENCE])
-    assert loaded.records and not loaded.problems
-    dirty = [str(record.cell) for record in loaded.records if record.provenance.dirty or "dirty" in record.flags]
+@pytest.fixture(scope="module")
+def reference() -> Loaded:
+    return load([REFERENCE])
+
+
+def test_reference_records_are_whole_and_clean(reference: Loaded) -> None:
+    assert reference.records and not reference.problems
+    dirty = [str(record.cell) for record in reference.records if record.provenance.dirty or "dirty" in record.flags]
     assert not dirty
-    assert {record.origin for record in loaded.records} == {"measured"}
+    assert {record.origin for record in reference.records} == {"measured"}
 
 
-def test_latencies_stand_beside_a_passing_parity_check() -> None:
-    timed = [r for r in load([REFERENCE]).records if r.cell.track == "infer" and r.status == "ok"]
+def test_latencies_stand_beside_a_passing_parity_check(reference: Loaded) -> None:
+    timed = [r for r in reference.records if r.cell.track == "infer" and r.status == "ok"]
     assert timed
     for record in timed:
         assert record.metrics["parity_max_abs"].value <= 1e-5, record.cell
         assert record.details["parity"]["layer_error"] <= 1e-5, record.cell
 
 
-def test_a_network_is_scored_corrupted_and_timed_with_the_same_weights() -> None:
+def test_a_network_is_scored_corrupted_and_timed_with_the_same_weights(reference: Loaded) -> None:
     artefacts: dict[tuple[str, str, int, int], dict[str | None, str]] = {}
-    for record in load([REFERENCE]).records:
+    for record in reference.records:
         cell, made = record.cell, record.provenance
         if cell.track in ("accuracy", "robust", "infer") and record.status == "ok":
             network = (cell.algo, cell.backbone, cell.scale, made.seed)
@@ -43,9 +47,9 @@ def test_a_network_is_scored_corrupted_and_timed_with_the_same_weights() -> None
     assert [places for places in artefacts.values() if len(places) > 1] == []
 
 
-def test_reference_weights_are_those_that_were_scored() -> None:
+def test_reference_weights_are_those_that_were_scored(reference: Loaded) -> None:
     cards = discover().cards
-    scored = [r for r in load([REFERENCE]).records if r.cell.track == "accuracy" and r.provenance.weights_sha256]
+    scored = [r for r in reference.records if r.cell.track == "accuracy" and r.provenance.weights_sha256]
     assert scored
     for record in scored:
         cell, made = record.cell, record.provenance
