@@ -96,14 +96,20 @@ class TrackEvidence:
 
 
 def gather(records: Iterable[RecordLike], unscored_flags: Mapping[str, Iterable[str]]) -> dict[str, TrackEvidence]:
-    """Track name -> its evidence. Of records with equal cell, seed and machine the latest counts."""
+    """Track name -> its evidence. Of records with equal cell, seed and machine the latest counts.
+
+    A network's records count only where they were made with its latest weights: what was measured before it was trained
+    anew is of another network.
+    """
+    ordered = sorted(records, key=lambda record: record.provenance.utc)
+    latest = {_network(record): weights for record in ordered if (weights := _weights(record))}
     tracks: dict[str, TrackEvidence] = {}
-    for record in sorted(records, key=lambda record: record.provenance.utc):
+    for record in ordered:
         cell, evidence = record.cell, tracks.setdefault(record.cell.track, TrackEvidence())
         square = (cell.backbone, cell.scale, cell.case)
-        flagged = sorted({*unscored_flags.get(cell.track, ())} & {*record.flags})
-        if record.status != "ok" or flagged:
-            evidence.reasons[cell.algo, square] = record.reason or f"not scored: {', '.join(flagged)}"
+        barred = _why_barred(record, unscored_flags, latest.get(_network(record)))
+        if barred:
+            evidence.reasons[cell.algo, square] = barred
             continue
         measured = evidence.values.setdefault(cell.algo, {}).setdefault(square, Measured())
         if "sample_data" in record.flags:
@@ -115,3 +121,22 @@ def gather(records: Iterable[RecordLike], unscored_flags: Mapping[str, Iterable[
         if record.machine_bound:
             evidence.machines.add(record.provenance.machine.id)
     return tracks
+
+
+def _network(record: RecordLike) -> tuple[str, str, int, int]:
+    return record.cell.algo, record.cell.backbone, record.cell.scale, record.provenance.seed
+
+
+def _weights(record: RecordLike) -> str | None:
+    return record.provenance.weights_sha256 if record.status == "ok" else None
+
+
+def _why_barred(record: RecordLike, unscored_flags: Mapping[str, Iterable[str]], latest: str | None) -> str:
+    """Why a record is not scored; empty for one that is."""
+    flagged = sorted({*unscored_flags.get(record.cell.track, ())} & {*record.flags})
+    if record.status != "ok" or flagged:
+        return record.reason or f"not scored: {', '.join(flagged)}"
+    own = _weights(record)
+    if own is None or latest is None or own == latest:
+        return ""
+    return f"made with other weights ({own[:8]}) than the network's latest ({latest[:8]}): measure it again"

@@ -77,9 +77,9 @@ class ChallengeRule:
 
 @dataclass(frozen=True)
 class ScoringRule:
-    """Version 3. A change to any value or formula is a new version."""
+    """Version 4. A change to any value or formula is a new version."""
 
-    version: str = "om-sr-3"
+    version: str = "om-sr-4"
     full_precision: str = "fp32"
     """Key of the algorithm that stands for full precision in every ratio."""
     baseline: str = "bicubic"
@@ -139,6 +139,8 @@ class ScoringRule:
             "of absolute losses is given beside it.",
             "Overall: weighted mean of the parts, times 100. Shares enter as they are. A ratio r enters as the share "
             "of cost saved: 1 - 1/r, or r - 1 when the method costs more than full precision.",
+            "One artefact: of a network's records only those made with its latest weights count, so accuracy, "
+            "robustness and latency are those of the same trained network.",
             "What is missing stays missing: a method that lacks a part which others have gets no overall score. A "
             "part that nobody was measured on carries no weight.",
             f"Challenge score, as in the NTIRE 2025 efficient super-resolution challenge (Ren et al., CVPRW 2025): "
