@@ -57,10 +57,8 @@ template <int kCount, int kPairs, int kBlocks>
         __m256i lanes[kBlocks];
         for (int b = 0; b < kBlocks; ++b) {
             lanes[b] = _mm256_load_si256(reinterpret_cast<const __m256i*>(weights[b] + nibble * kChannelBlock));
-            // One load for all pairs: GCC would otherwise repeat it in every lookup. A second block has no register left.
-            if (b == 0) {
-                asm("" : "+x"(lanes[b]));
-            }
+            // One load for all pairs: GCC would otherwise repeat it in every lookup.
+            asm("" : "+x"(lanes[b]));
         }
         for (int p = 0; p < kPairs; ++p) {
             const unsigned char* row = kDiffering.row[0] + inputs[p][nibble];
@@ -105,8 +103,8 @@ template <int kPairs, int kBlocks>
     add_nibbles<1>(inputs, weights, kNibbles - 1, counts);
 }
 
-// The counts as 16 bits, added to halves [pixel of the pair][channels 0-15, 16-31].
-inline void add_counts(const Counts& counts, __m256i (&halves)[2][2]) {
+// The counts as 16 bits: halves [pixel of the pair][channels 0-15, 16-31].
+inline void widen(const Counts& counts, __m256i (&halves)[2][2]) {
     const __m256i byte = _mm256_set1_epi16(0xff);
     const auto rest = [&](__m256i sum, __m256i known) {
         return _mm256_and_si256(_mm256_sub_epi16(sum, _mm256_slli_epi16(known, 4)), byte);
@@ -115,10 +113,10 @@ inline void add_counts(const Counts& counts, __m256i (&halves)[2][2]) {
     const __m256i odd_a = rest(_mm256_srli_epi16(counts.all, 8), odd_b);
     const __m256i even_b = rest(counts.high, odd_a);
     const __m256i even_a = rest(counts.all, even_b);
-    halves[0][0] = _mm256_add_epi16(halves[0][0], even_a);
-    halves[0][1] = _mm256_add_epi16(halves[0][1], odd_a);
-    halves[1][0] = _mm256_add_epi16(halves[1][0], even_b);
-    halves[1][1] = _mm256_add_epi16(halves[1][1], odd_b);
+    halves[0][0] = even_a;
+    halves[0][1] = odd_a;
+    halves[1][0] = even_b;
+    halves[1][1] = odd_b;
 }
 
 } // namespace

@@ -75,90 +75,121 @@ template <int kPixels>
     }
 }
 
+// A word of the packed row and the weights it meets, both where the span's first pixel and channel block have them.
+struct Word {
+    const unsigned char *input, *weights;
+};
+
 // A byte holds 63 counts of at most 4: three words. 16 bits hold twice 170 such flushes of at most 192.
-constexpr int kWordsPerFlush = 3, kFlushesPerDrain = 170;
+constexpr int kWordsPerFlush = 3, kWordsPerPass = 170 * kWordsPerFlush;
+
+// Words that a tile sums up at a stretch; a later pass goes on from the sums of the one before.
+struct Pass {
+    const Word* words;
+    int count;
+    bool first;
+};
 
 // kPairs pairs of pixels times kBlocks channel blocks. A pair is two neighbouring output pixels (kStep 2) or, where the
 // packed row's next pixel is not the next output's, one of them (kStep 1). kOnce: one flush holds all words, so that
 // nothing need be kept in memory.
 template <int kPairs, int kBlocks, int kStep, bool kOnce>
-void binary_tile(const Span& span, int pixel, int block, std::int32_t* sums) {
-    const std::size_t tap_bytes = span.depth * kUnitBytes;
-    const std::size_t block_bytes = span.taps_total * tap_bytes;
+void binary_tile(const Span& span, const Pass& pass, int pixel, int block, std::int32_t* sums) {
+    const std::size_t block_bytes = static_cast<std::size_t>(span.taps_total) * span.depth * kUnitBytes;
     const std::size_t padded = static_cast<std::size_t>(span.blocks) * kChannelBlock;
     const std::size_t pair_stride = span.pixel_stride * kStep, first = pixel * span.pixel_stride;
-    const unsigned char* weights = span.weights + block * block_bytes;
+    const std::size_t first_block = block * block_bytes;
     std::int32_t* tile_sums = sums + pixel * padded + static_cast<std::size_t>(block) * kChannelBlock;
-
     const __m256i offset = _mm256_set1_epi32(span.offset);
-    const __m256i* start = &offset;
-    const Tap *tap = span.taps, *const end = tap + span.tap_count;
-    int word = 0;
+    const __m256i* start = kOnce || pass.first ? &offset : nullptr;
+    const auto put = [=](int p, int b, const __m256i(&found)[2][2]) {
+        drain<kStep>(tile_sums + p * kStep * padded + b * kChannelBlock, padded, start, found);
+    };
+
+    __m256i halves[kPairs][kBlocks][2][2];
+    // The first flush writes them all, which GCC does not see; zeroing them would cost a twentieth of the layer.
+    asm("" : "=m"(halves));
+    const Word *word = pass.words, *const end = word + pass.count;
     do {
-        __m256i halves[kPairs][kBlocks][2][2] = {};
-        for (int flush = 0; flush < (kOnce ? 1 : kFlushesPerDrain) && (kOnce || tap != end); ++flush) {
-            Counts counts[kPairs][kBlocks] = {};
-            for (int w = 0; w < kWordsPerFlush && tap != end; ++w) {
-                add_word(tap->input + first + word * kWordBytes, pair_stride,
-                         weights + tap->index * tap_bytes + word * kUnitBytes, block_bytes, counts);
-                if (++word == span.depth) {
-                    word = 0;
-                    ++tap;
-                }
-            }
-            for (int p = 0; p < kPairs; ++p) {
-                for (int b = 0; b < kBlocks; ++b) {
-                    if (kOnce) {
-                        __m256i all[2][2] = {};
-                        add_counts(counts[p][b], all);
-                        drain<kStep>(tile_sums + p * kStep * padded + b * kChannelBlock, padded, start, all);
-                    } else {
-                        add_counts(counts[p][b], halves[p][b]);
-                    }
-                }
-            }
+        const bool fresh = word == pass.words;
+        Counts counts[kPairs][kBlocks] = {};
+        for (const Word* stop = end - word > kWordsPerFlush ? word + kWordsPerFlush : end; word != stop; ++word) {
+            add_word(word->input + first, pair_stride, word->weights + first_block, block_bytes, counts);
         }
-        for (int p = 0; p < kPairs && !kOnce; ++p) {
+        // Unrolled, so that the counts have fixed places: GCC would otherwise keep them in memory.
+#pragma GCC unroll 2
+        for (int p = 0; p < kPairs; ++p) {
+#pragma GCC unroll 2
             for (int b = 0; b < kBlocks; ++b) {
-                drain<kStep>(tile_sums + p * kStep * padded + b * kChannelBlock, padded, start, halves[p][b]);
+                __m256i found[2][2];
+                widen(counts[p][b], found);
+                if (kOnce) {
+                    put(p, b, found);
+                    continue;
+                }
+                for (int i = 0; i < 4; ++i) {
+                    __m256i& half = halves[p][b][i / 2][i % 2];
+                    half = fresh ? found[i / 2][i % 2] : _mm256_add_epi16(half, found[i / 2][i % 2]);
+                }
             }
         }
-        start = nullptr;
-    } while (!kOnce && tap != end);
+    } while (!kOnce && word != end);
+    for (int p = 0; p < kPairs && !kOnce; ++p) {
+        for (int b = 0; b < kBlocks; ++b) {
+            put(p, b, halves[p][b]);
+        }
+    }
 }
 
 // Sums of one pixel past an odd count are written, and read by nobody: spans of kMaxSpan pixels are even.
 template <int kBlocks, int kStep, bool kOnce>
-void binary_blocks(const Span& span, int block, std::int32_t* sums) {
+void binary_blocks(const Span& span, const Pass& pass, int block, std::int32_t* sums) {
     static_assert(kMaxSpan % 2 == 0);
     int p = 0;
     for (; p + 2 * kStep <= span.pixels; p += 2 * kStep) {
-        binary_tile<2, kBlocks, kStep, kOnce>(span, p, block, sums);
+        binary_tile<2, kBlocks, kStep, kOnce>(span, pass, p, block, sums);
     }
     for (; p < span.pixels; p += kStep) {
-        binary_tile<1, kBlocks, kStep, kOnce>(span, p, block, sums);
+        binary_tile<1, kBlocks, kStep, kOnce>(span, pass, p, block, sums);
     }
 }
 
 template <int kStep, bool kOnce>
-void binary_span(const Span& span, std::int32_t* sums) {
+void binary_span(const Span& span, const Pass& pass, std::int32_t* sums) {
     int block = 0;
     for (; block + 2 <= span.blocks; block += 2) {
-        binary_blocks<2, kStep, kOnce>(span, block, sums);
+        binary_blocks<2, kStep, kOnce>(span, pass, block, sums);
     }
     if (block < span.blocks) {
-        binary_blocks<1, kStep, kOnce>(span, block, sums);
+        binary_blocks<1, kStep, kOnce>(span, pass, block, sums);
+    }
+}
+
+void run_pass(const Span& span, const Pass& pass, std::int32_t* sums) {
+    if (span.pixel_stride != span.depth * kWordBytes) {
+        binary_span<1, false>(span, pass, sums);
+    } else if (pass.first && pass.count <= kWordsPerFlush) {
+        binary_span<2, true>(span, pass, sums);
+    } else {
+        binary_span<2, false>(span, pass, sums);
     }
 }
 
 void accumulate_binary(const Span& span, std::int32_t* sums) {
-    if (span.pixel_stride != span.depth * kWordBytes) {
-        binary_span<1, false>(span, sums);
-    } else if (span.tap_count * span.depth <= kWordsPerFlush) {
-        binary_span<2, true>(span, sums);
-    } else {
-        binary_span<2, false>(span, sums);
+    Word words[kWordsPerPass];
+    Pass pass{words, 0, true};
+    for (int t = 0; t < span.tap_count; ++t) {
+        const Tap& tap = span.taps[t];
+        for (int w = 0; w < span.depth; ++w) {
+            if (pass.count == kWordsPerPass) {
+                run_pass(span, pass, sums);
+                pass = {words, 0, false};
+            }
+            words[pass.count++] = {tap.input + w * kWordBytes,
+                                   span.weights + (static_cast<std::size_t>(tap.index) * span.depth + w) * kUnitBytes};
+        }
     }
+    run_pass(span, pass, sums);
 }
 
 } // namespace
