@@ -1,1 +1,1 @@
-"""Nouns, plumbing and shared building blocks of the benchmark (see DESIGN in README)."""
+"""Nouns, plumbing and shared building blocks of the benchmark (the whole stands in README.md)."""

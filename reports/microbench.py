@@ -1,4 +1,4 @@
-"""The README's table of single layers, from a file that ``python -m bench.packed.microbench --json`` wrote."""
+"""The table of single layers in results/README.md, from a file of ``python -m bench.packed.microbench --json``."""
 
 from __future__ import annotations
 

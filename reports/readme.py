@@ -1,4 +1,4 @@
-"""The README's generated tables: ``python -m reports.readme`` writes them, ``--check`` says whether they are current.
+"""Generated tables of the README pages: ``python -m reports.readme`` writes them, ``--check`` says if they are current.
 
 A section stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``.
 """
@@ -23,7 +23,7 @@ from reports.microbench import microbench_text
 from reports.tables import track_table
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+PAGES = [ROOT / name / "README.md" for name in (".", "algorithms", "tracks", "results")]
 PACKING = ROOT / "results" / "reference" / "packing.json"
 MICROBENCH = ROOT / "results" / "reference" / "microbench.json"
 SECTION = re.compile(r"(?<=<!-- generated: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -117,12 +117,14 @@ def _table(rows: list[list[Any]], headers: list[str]) -> str:
 
 
 def main(argv: list[str]) -> int:
-    before = README.read_text(encoding="utf-8")
-    after = generated(before)
-    if argv == ["--check"]:
-        return int(before != after)
-    README.write_text(after, encoding="utf-8")
-    return 0
+    stale = False
+    for page in PAGES:
+        before = page.read_text(encoding="utf-8")
+        after = generated(before)
+        stale |= before != after
+        if argv != ["--check"]:
+            page.write_text(after, encoding="utf-8")
+    return int(stale and argv == ["--check"])
 
 
 if __name__ == "__main__":

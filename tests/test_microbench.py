@@ -1,4 +1,4 @@
-"""The benchmark of single layers, on a layer small enough to be quick, and its section of the README."""
+"""The benchmark of single layers, on a layer small enough to be quick, and its table in results/README.md."""
 
 from __future__ import annotations
 

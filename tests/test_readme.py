@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from reports import readme
+
 ROOT = Path(__file__).parents[1]
 NOT_OURS = {"--no-install-recommends", "--json"}
 """Flags of other commands: apt-get, python -m bench.packed.microbench"""
 README = (ROOT / "README.md").read_text()
+PAGES = {page: page.read_text() for page in readme.PAGES}
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +46,19 @@ def test_it_is_measured_beside_others(my_algo: Path, tmp_path: Path) -> None:
     assert records == ["bbcu.srresnet.x2.40x24-t1.json", "my_algo.srresnet.x2.40x24-t1.json"]
 
 
-def test_every_flag_in_the_readme_exists() -> None:
+def test_every_flag_on_the_pages_exists() -> None:
     commands = ([], ["train"], ["data", "check"], ["report"], ["compare"])
     shown = "".join(run(*command, "--help").stdout for command in commands)
-    for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - NOT_OURS:
+    for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "".join(PAGES.values()))) - NOT_OURS:
         assert flag in shown, flag
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    links = [(page, link) for page, text in PAGES.items() for link in re.findall(r"\]\(([^)\s]+)\)", text)]
+    assert len(links) >= 6
+    for page, link in links:
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), (page, link)
+        headings = re.findall(r"^#+ (.*)", target.read_text(), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in [heading.lower().replace(" ", "-") for heading in headings], (page, link)

@@ -1,4 +1,4 @@
-"""What the repository vouches for: every committed record loads strictly, and the README's tables are current."""
+"""What the repository vouches for: every committed record loads strictly, and the README pages are current."""
 
 from __future__ import annotations
 
@@ -57,9 +57,11 @@ def test_reference_weights_are_those_that_were_scored(reference: Loaded) -> None
         assert path is not None and check_record(path)["weights_sha256"] == made.weights_sha256, cell
 
 
-def test_readme_tables_are_current() -> None:
-    text = readme.README.read_text(encoding="utf-8")
-    assert readme.generated(text) == text, "run: python -m reports.readme"
+def test_generated_tables_are_current_and_all_used() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in readme.PAGES]
+    assert [readme.generated(text) for text in texts] == texts, "run: python -m reports.readme"
+    used = [match[1] for text in texts for match in readme.SECTION.finditer(text)]
+    assert sorted(used) == sorted(readme.SECTIONS)
 
 
 def test_every_pair_was_tried_and_none_failed() -> None:

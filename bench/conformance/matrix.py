@@ -1,6 +1,7 @@
 """Which method can be packed on which backbone: every pair tried, and what came of it kept as JSON.
 
-``python -m bench.conformance.matrix`` writes results/reference/packing.json, from which the README's table is made.
+``python -m bench.conformance.matrix`` writes results/reference/packing.json, from which algorithms/README.md has its
+table.
 """
 
 from __future__ import annotations
