@@ -56,6 +56,11 @@ def test_marks_by_hand() -> None:
     assert marks(rows(1.0)) == [""]
 
 
+def test_losing_little_is_no_merit_of_its_own(records: list[Record]) -> None:
+    better = {column.key: column.better for column in track_table(records, "robust", OFFLINE).columns}
+    assert (better["gap_db"], better["gap_floored_db"], better["psnr_corrupted"]) == ("neither", "neither", "higher")
+
+
 def test_infer_table(records: list[Record]) -> None:
     table = track_table(records, "infer", OFFLINE)
     by_id = {row.id: row for row in table.rows}
