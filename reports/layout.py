@@ -51,12 +51,12 @@ LAYOUTS: dict[str, Layout] = {
         order=("psnr_clean", "psnr_corrupted", "gap_db", "relative_gap"),
         fold=CORRUPTED,
         main="psnr_corrupted",
-        unranked=("gap_db", "gap_floored_db"),  # a network that has learnt nothing loses nothing
+        unranked=("gap_db", "gap_floored_db"),  # a network that never learns loses nothing
     ),
     "train": Layout(
         order=("step_ms", "train_speedup", "peak_memory_mb", "memory_ratio", "hyper_sd_db", "hyper_mean_db"),
         main="step_ms",
-        unranked=("hyper_sd_db", "fp32_hyper_sd_db"),  # nor does its training depend on anything
+        unranked=("hyper_sd_db", "fp32_hyper_sd_db"),  # a network that never learns has no spread
     ),
     "comp": Layout(
         order=("params_k", "ops_g", "compression", "speedup_theory", "params_k_paper", "ops_g_paper"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from reports import latest
 from reports.agreement import agreement_tables
 from reports.console import markdown_text
 from reports.known import known
+from reports.layout import LAYOUTS
 from reports.microbench import microbench_text
-from reports.tables import track_table
+from reports.tables import metric_column, track_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / name / "README.md" for name in (".", "algorithms", "tracks", "results")]
@@ -91,6 +93,14 @@ def agreement() -> str:
     return "\n".join(texts) or "No published table shares enough methods with the records yet.\n"
 
 
+def columns(track: str) -> str:
+    """The columns that a track's table shows at first, in its metrics' own words."""
+    metrics = {metric.key: metric for metric in discover().tracks[track].metrics}
+    layout = LAYOUTS[track]
+    shown = [metric_column(key, metrics[key], layout) for key in layout.order]
+    return _table([[column.title, column.unit, column.help] for column in shown], ["column", "unit", "meaning"]) + "\n"
+
+
 SECTIONS = {
     "latency": latency,
     "agreement": agreement,
@@ -98,6 +108,7 @@ SECTIONS = {
     "packing": packing,
     "deployment": deployment,
     "methods": methods,
+    **{f"{track}_columns": partial(columns, track) for track in ("infer", "comp", "robust", "train")},
 }
 
 
@@ -117,14 +128,13 @@ def _table(rows: list[list[Any]], headers: list[str]) -> str:
 
 
 def main(argv: list[str]) -> int:
-    stale = False
-    for page in PAGES:
-        before = page.read_text(encoding="utf-8")
-        after = generated(before)
-        stale |= before != after
-        if argv != ["--check"]:
-            page.write_text(after, encoding="utf-8")
-    return int(stale and argv == ["--check"])
+    before = {page: page.read_text(encoding="utf-8") for page in PAGES}
+    after = {page: generated(text) for page, text in before.items()}
+    if argv == ["--check"]:
+        return int(after != before)
+    for page, text in after.items():
+        page.write_text(text, encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from bench.nouns import Metric
 from bench.record import Measured, Record
 from reports.entries import gated, measured_entries, metrics_of, network
 from reports.known import Known, backbone_title
@@ -89,34 +90,37 @@ def _columns(own: list[Indexed], comp: list[Indexed], metrics: Mapping[str, Meas
     rest = [key for key in metrics if key not in shown]
     described = _metrics(comp, LAYOUTS["comp"])
     columns = [METHOD, BITS, BACKBONE, SCALE]
-    columns += [_column(f"comp:{key}", described[key], LAYOUTS["comp"]) for key in layout.joined if key in described]
+    columns += [
+        metric_column(f"comp:{key}", described[key], LAYOUTS["comp"]) for key in layout.joined if key in described
+    ]
     cases = cases_in_order(record.cell.case for _, record in own)
     if layout.pivot:
         for case in cases:
             title = case_title(case)
-            columns += [_column(f"{case}:{key}", metrics[key], layout, title) for key in shown]
-            columns += [_column(f"{case}:{key}", metrics[key], layout, title, shown=False) for key in rest]
+            columns += [metric_column(f"{case}:{key}", metrics[key], layout, title) for key in shown]
+            columns += [metric_column(f"{case}:{key}", metrics[key], layout, title, shown=False) for key in rest]
         return [*columns, FLAGS]
     columns += [replace(CASE, shown=len(cases) > 1)]
-    columns += [_column(key, metrics[key], layout) for key in shown]
-    columns += [_column(key, metrics[key], layout, shown=False) for key in rest]
+    columns += [metric_column(key, metrics[key], layout) for key in shown]
+    columns += [metric_column(key, metrics[key], layout, shown=False) for key in rest]
     return [*columns, *([KERNEL] if layout.kernels else []), FLAGS]
 
 
-def _column(key: str, measured: Measured, layout: Layout, group: str = "", shown: bool = True) -> Column:
-    bytes_to_kb = measured.unit == "bytes"
-    metric = key.rpartition(":")[2]
-    title = clean(measured.title, 40) or metric
-    words = clean(measured.help)
-    if metric in layout.spread:
+def metric_column(key: str, metric: Measured | Metric, layout: Layout, group: str = "", shown: bool = True) -> Column:
+    """A metric as a report shows it: its unit, direction and words; ``key`` may lead with the case, ``case:metric``."""
+    bytes_to_kb = metric.unit == "bytes"
+    name = key.rpartition(":")[2]
+    title = clean(metric.title, 40) or name
+    words = clean(metric.help)
+    if name in layout.spread:
         words = f"{words.rstrip('.')}. In parentheses: interquartile range."
     return Column(
         key=key,
         title=title,
         help=words,
-        unit="kB" if bytes_to_kb else clean(measured.unit, 12),
-        better="neither" if metric in layout.unranked else measured.better,
-        digits=0 if bytes_to_kb else measured.digits,
+        unit="kB" if bytes_to_kb else clean(metric.unit, 12),
+        better="neither" if name in layout.unranked else metric.better,
+        digits=0 if bytes_to_kb else metric.digits,
         group=group,
         shown=shown,
     )

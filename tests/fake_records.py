@@ -97,11 +97,11 @@ def record(
     status: str = "",
     machine: Machine = MACHINE,
     utc: str = "2030-01-01T00:00:00+00:00",
+    weights: str = "c" * 64,
     **more: Any,
 ) -> Record:
     """A record with the given metrics; ``reason`` makes it unsupported."""
-    bound = track in ("infer", "train")
-    weights = None if track in ("comp", "train") else "c" * 64
+    bound, trained = track in ("infer", "train"), track not in ("comp", "train")
     return Record(
         cell=Cell(track, algo, backbone, scale, case),
         status=status or ("unsupported" if reason else "ok"),
@@ -111,8 +111,9 @@ def record(
         provenance=Provenance(
             utc=utc, commit="0" * 40, dirty=False, version="0.0.0", track_version=1,
             protocol="sr-y-v1" if track in ("accuracy", "robust") else None, adapter_sha256="a" * 64,
-            native_sha256="b" * 64 if bound else None, weights_sha256=weights, dataset_sha256="d" * 64, seed=seed,
-            device="cpu", threads=1, isa=["avx2", "fma"], packages={"torch": "0.0", "numpy": "0.0"}, machine=machine,
+            native_sha256="b" * 64 if bound else None, weights_sha256=weights if trained else None,
+            dataset_sha256="d" * 64, seed=seed, device="cpu", threads=1,
+            isa=["avx2", "fma"], packages={"torch": "0.0", "numpy": "0.0"}, machine=machine,
             settings={"preset": "quick"}, fingerprint="e" * 64,
         ),
         **more,

@@ -13,12 +13,6 @@ def accuracy(algo: str, psnr: float, ssim: float = 0.9, **place) -> Record:
     return record("accuracy", algo, metrics={"psnr_y": psnr, "ssim_y": ssim}, **where)
 
 
-def of_weights(made: Record, weights: str, utc: str) -> Record:
-    """The record as if measured with other weights at another time."""
-    facts = {"weights_sha256": weights, "utc": utc}
-    return made.model_copy(update={"provenance": made.provenance.model_copy(update=facts)})
-
-
 def row(records: list[Record], algo: str, rule: ScoringRule | None = None) -> ScoreRow:
     return next(row for row in score(records, rule).rows if row.algo == algo)
 

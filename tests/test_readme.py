@@ -14,8 +14,8 @@ from reports import readme
 ROOT = Path(__file__).parents[1]
 NOT_OURS = {"--no-install-recommends", "--json"}
 """Flags of other commands: apt-get, python -m bench.packed.microbench"""
-README = (ROOT / "README.md").read_text()
 PAGES = {page: page.read_text() for page in readme.PAGES}
+README = PAGES[ROOT / "README.md"]
 
 
 @pytest.fixture(scope="module")

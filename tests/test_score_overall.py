@@ -10,9 +10,10 @@ import pytest
 from fake_records import realistic, record
 from hypothesis import given
 from hypothesis import strategies as st
-from score_records import accuracy, comp, infer, of_weights, row
+from score_records import accuracy, comp, infer, row
 
-from bench.scoring import PARTS, ScoringRule, score
+from bench.record import Record
+from bench.scoring import PARTS, ScoreRow, ScoringRule, score
 from bench.scoring.means import saving
 
 
@@ -64,22 +65,23 @@ def test_missing_stays_missing_and_says_why() -> None:
 
 
 def test_quality_and_latency_of_different_weights_make_no_score() -> None:
-    old, new = ("a" * 64, "2030-01-01T00:00:00+00:00"), ("b" * 64, "2030-01-02T00:00:00+00:00")
+    old = {"weights": "a" * 64, "utc": "2030-01-01T00:00:00+00:00"}
+    new = {"weights": "b" * 64, "utc": "2030-01-02T00:00:00+00:00"}
     others = [*full_set({"n": 31.0}), comp("m", 4.0, 4.0)]
-    scored, timed = accuracy("m", 33.2), infer("m", 2.0, 2.0)
     stale = "made with other weights (aaaaaaaa) than the network's latest (bbbbbbbb): measure it again"
 
-    retrained = row([*others, of_weights(scored, *new), of_weights(timed, *old)], "m")
+    def found(scored: dict[str, str], timed: dict[str, str], *more: Record) -> ScoreRow:
+        return row([*others, accuracy("m", 33.2, **scored), infer("m", 2.0, 2.0, **timed), *more], "m")
+
+    retrained = found(new, old)
     assert retrained.parts["task"].value == pytest.approx(0.8)
     assert (retrained.overall, retrained.rank, retrained.challenge.value) == (None, None, None)
     assert retrained.overall_reason == f"infer: m: srresnet x2 320x180-t1: {stale}"
-    scored_before = row([*others, of_weights(scored, *old), of_weights(timed, *new)], "m")
-    assert scored_before.overall_reason == f"task: m: srresnet x2 set5: {stale}"
+    assert found(old, new).overall_reason == f"task: m: srresnet x2 set5: {stale}"
 
     # equal weights, whenever measured; and each seed is a network of its own
-    assert row([*others, of_weights(scored, *new), of_weights(timed, new[0], old[1])], "m").rank == 1
-    second = of_weights(accuracy("m", 33.6, seed=1), "c" * 64, "2030-01-03T00:00:00+00:00")
-    both = row([*others, of_weights(scored, *new), of_weights(timed, *new), second], "m")
+    assert found(new, {**new, "utc": old["utc"]}).rank == 1
+    both = found(new, new, accuracy("m", 33.6, seed=1, weights="c" * 64))
     assert (both.rank, both.parts["task"].seeds) == (1, 2)
 
 

@@ -13,6 +13,8 @@ BICUBIC = "bicubic_db"
 """Detail of a train record: bicubic's PSNR on the sweep's validation picture; read as if it were a metric."""
 Square = tuple[str, int, str]
 """(backbone, scale, case): one square of a track's grid, common to all algorithms."""
+_Network = tuple[str, str, int, int]
+"""(algorithm, backbone, scale, seed): what one training makes."""
 
 
 class _HasValue(Protocol):
@@ -107,7 +109,7 @@ def gather(records: Iterable[RecordLike], unscored_flags: Mapping[str, Iterable[
     for record in ordered:
         cell, evidence = record.cell, tracks.setdefault(record.cell.track, TrackEvidence())
         square = (cell.backbone, cell.scale, cell.case)
-        barred = _why_barred(record, unscored_flags, latest.get(_network(record)))
+        barred = _why_barred(record, unscored_flags, latest)
         if barred:
             evidence.reasons[cell.algo, square] = barred
             continue
@@ -123,7 +125,7 @@ def gather(records: Iterable[RecordLike], unscored_flags: Mapping[str, Iterable[
     return tracks
 
 
-def _network(record: RecordLike) -> tuple[str, str, int, int]:
+def _network(record: RecordLike) -> _Network:
     return record.cell.algo, record.cell.backbone, record.cell.scale, record.provenance.seed
 
 
@@ -131,12 +133,12 @@ def _weights(record: RecordLike) -> str | None:
     return record.provenance.weights_sha256 if record.status == "ok" else None
 
 
-def _why_barred(record: RecordLike, unscored_flags: Mapping[str, Iterable[str]], latest: str | None) -> str:
-    """Why a record is not scored; empty for one that is."""
+def _why_barred(record: RecordLike, unscored_flags: Mapping[str, Iterable[str]], latest: Mapping[_Network, str]) -> str:
+    """Why a record is not scored; empty for one that is. ``latest``: the weights that a network's records must have."""
     flagged = sorted({*unscored_flags.get(record.cell.track, ())} & {*record.flags})
     if record.status != "ok" or flagged:
         return record.reason or f"not scored: {', '.join(flagged)}"
     own = _weights(record)
-    if own is None or latest is None or own == latest:
+    if own is None or own == (last := latest[_network(record)]):
         return ""
-    return f"made with other weights ({own[:8]}) than the network's latest ({latest[:8]}): measure it again"
+    return f"made with other weights ({own[:8]}) than the network's latest ({last[:8]}): measure it again"
