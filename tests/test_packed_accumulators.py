@@ -37,6 +37,7 @@ BINARY = [
     ((3, 5), (3, 3), (6, 6), {"padding": (0, 0)}),
     ((64, 64), (3, 3), (4, 4), {"padding": (5, 3)}),  # some outputs see padding only
     ((64, 16), (2, 4), (6, 9), {"padding": (1, 2), "stride": 3}),
+    ((1040, 33), (7, 7), (8, 9), {"padding": (0, 0)}),  # 833 words a sum: two passes on AVX2
 ]
 
 INTEGER = [
