@@ -59,7 +59,7 @@ def _numberless(table: Table) -> list[str]:
 def markdown_text(table: Table) -> str:
     """A section of a Markdown page: heading, what is measured, table with best in bold and second underlined."""
     columns = [column for column in table.columns if column.shown]
-    heads = [markdown(f"{column.group} {column.heading}".strip()) for column in columns]
+    heads = [markdown(f"{column.group} {column.heading} {column.arrow}".strip()) for column in columns]
     lines = [
         f"## {markdown(table.title)}",
         "",
@@ -76,7 +76,8 @@ def _has_words(table: Table, row: Row, column: Column) -> bool:
 
 
 def _two_lines(column: Column) -> str:
-    return f"{column.group}\n{column.heading}" if column.group else f"{column.title}\n{column.unit}".rstrip("\n")
+    first, second = (column.group, column.heading) if column.group else (column.title, column.unit)
+    return f"{first}\n{second} {column.arrow}".rstrip()
 
 
 def _markdown_cell(table: Table, row: Row, column: Column) -> str:

@@ -35,10 +35,17 @@ class Layout:
     """Metrics that match are shown as one mean for each ``corruption`` in the pattern."""
     kernels: bool = False
     """True: a column with the native kernels that ran."""
+    remark: str = ""
+    """Printed under the table."""
 
 
 PARTS_MS = ("head_ms", "body_ms", "upsampler_ms", "tail_ms")
 PIECES = ("fp_parts_ms", "layers_ms", "over_bound", "over_pieces")
+
+IN_TURNS = (
+    "Rows stand by the ratio to full precision, timed in turn in the same run. Times of different runs also hold what "
+    "else the machine did then: compare them with care."
+)
 
 LAYOUTS: dict[str, Layout] = {
     "accuracy": Layout(
@@ -55,7 +62,8 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "train": Layout(
         order=("step_ms", "train_speedup", "peak_memory_mb", "memory_ratio", "hyper_sd_db", "hyper_mean_db"),
-        main="step_ms",
+        main="train_speedup",
+        remark=IN_TURNS,
         unranked=("hyper_sd_db", "fp32_hyper_sd_db"),  # a network that never learns has no spread
     ),
     "comp": Layout(
@@ -77,7 +85,8 @@ LAYOUTS: dict[str, Layout] = {
             *PARTS_MS, *PIECES, "over_peer",
         ),
         gate_reason="no parity check against the trained network in this run, so no number",
-        main="latency_ms",
+        main="speedup",
+        remark=IN_TURNS,
         unranked=("parity_max_abs", "parity_psnr_db", *PARTS_MS, *PIECES),
         kernels=True,
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from reports.known import known
 from reports.layout import LAYOUTS
 from reports.microbench import microbench_text
 from reports.tables import metric_column, track_table
+from reports.text import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / name / "README.md" for name in (".", "algorithms", "tracks", "results")]
@@ -79,11 +81,9 @@ def methods() -> str:
 
 def latency() -> str:
     """The infer table of the committed records."""
-    text = markdown_text(track_table(load([PACKING.parent]).records, "infer", known()))
-    return (
-        re.sub(r"^(?!\||Machine ).*\n+", "", text, flags=re.MULTILINE).replace("\nMachine ", "\n\nMachine ").strip()
-        + "\n"
-    )
+    table = track_table(load([PACKING.parent]).records, "infer", known())
+    grid = markdown_text(replace(table, about="", notes=())).partition("\n")[2].strip()
+    return "\n\n".join([grid, *(markdown(note) for note in table.notes)]) + "\n"
 
 
 def agreement() -> str:

@@ -11,6 +11,8 @@ from reports.text import DASH, fixed
 
 Mark = Literal["", "best", "second"]
 
+UP, DOWN = "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -28,6 +30,11 @@ class Column:
     """True for words, False for numbers."""
     shown: bool = True
     """False: hidden until the reader asks for it; never in LaTeX."""
+
+    @property
+    def arrow(self) -> str:
+        """Towards better values, as tables of papers show it; empty where no direction is better."""
+        return {"higher": UP, "lower": DOWN, "neither": ""}[self.better]
 
     @property
     def heading(self) -> str:
@@ -75,8 +82,7 @@ class Entry:
 
 def change_text(percent: float) -> str:
     """``↓83.5%`` for a reduction, ``↑2.0%`` for an increase."""
-    arrow = "\N{DOWNWARDS ARROW}" if percent <= 0 else "\N{UPWARDS ARROW}"
-    return f"{arrow}{fixed(abs(percent), 1)}%"
+    return f"{DOWN if percent <= 0 else UP}{fixed(abs(percent), 1)}%"
 
 
 @dataclass(frozen=True)

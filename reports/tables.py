@@ -55,7 +55,7 @@ def track_table(records: Sequence[Record], track: str, known: Known) -> Table:
     ordered = sorted(rows, key=lambda row: _order(row, columns, layout))
     done = marked(ordered, columns, lambda row: (row.backbone, row.scale, row.bits, row.case))
     about = clean(known.tracks[track][1]) if track in known.tracks else ""
-    return Table(track, known.track(track), tuple(columns), tuple(done), about, tuple(_notes(own, machines)))
+    return Table(track, known.track(track), tuple(columns), tuple(done), about, tuple(_notes(own, machines, layout)))
 
 
 def _grouped(own: list[Indexed], layout: Layout, by_machine: bool) -> dict[str, list[Indexed]]:
@@ -197,11 +197,11 @@ def _order(row: Row, columns: Sequence[Column], layout: Layout) -> tuple:
     return (row.scale, not row.reference, network, number is None, sign * (number or 0.0), row.id)
 
 
-def _notes(own: list[Indexed], machines: list[str]) -> list[str]:
-    """The protocol and the machine under which the table's numbers hold."""
+def _notes(own: list[Indexed], machines: list[str], layout: Layout) -> list[str]:
+    """The protocol and the machine under which the table's numbers hold, and the layout's remark."""
     protocols = sorted({record.provenance.protocol for _, record in own if record.provenance.protocol})
     notes = [f"Protocol {clean(', '.join(protocols))}."] if protocols else []
     for machine in machines:
         example = next(r.provenance.machine for _, r in own if r.provenance.machine.id == machine)
         notes.append(clean(f"Machine {machine}: {example.cpu}, {example.cores} cores, {example.system}."))
-    return notes
+    return [*notes, *([layout.remark] if layout.remark else [])]

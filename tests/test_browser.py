@@ -41,6 +41,12 @@ def test_tabs_by_mouse_and_keys(visit: Callable[..., Any]) -> None:
     expect(page.locator("#panel-_score")).to_be_visible()
 
 
+def test_headings_point_towards_better_values(visit: Callable[..., Any]) -> None:
+    page = visit("#tab=infer")
+    for title, arrow in (("Latency", "\N{DOWNWARDS ARROW}"), ("Speed-up", "\N{UPWARDS ARROW}"), ("Parity", "")):
+        assert head(page, "infer", title).locator("[aria-hidden]").inner_text().strip() == arrow
+
+
 def test_sorting_puts_missing_last_both_ways(visit: Callable[..., Any]) -> None:
     page = visit("#tab=infer")
     button = head(page, "infer", "Latency")

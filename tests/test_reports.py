@@ -273,3 +273,12 @@ def test_rows_without_a_number_stand_below_the_console_table_by_reason() -> None
     text = console_text(track_table(made, "accuracy", OFFLINE))
     assert "No number: a srresnet x4, b srresnet x4: unsupported: no weights" in text
     assert sum(line.startswith(("a ", "b ")) for line in text.splitlines()) == 0
+
+
+def test_headings_point_towards_better_values() -> None:
+    made = [
+        record("comp", key, "srresnet", 4, "320x180", {"params_k": 9.0, "compression": 4.0}) for key in ("frb", "bnn")
+    ]
+    text = console_text(track_table(made, "comp", OFFLINE))
+    units = next(line for line in text.splitlines() if line.startswith("W/A") or " W/A " in line)
+    assert units.split()[1:] == ["K", "\N{DOWNWARDS ARROW}", "x", "\N{UPWARDS ARROW}"]

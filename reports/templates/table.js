@@ -28,7 +28,7 @@ function head(view) {
     }
     view.groups[view.groups.length - 1].count += 1;
     const button = el("button", { type: "button", "data-tip": help(column), on: { click: () => sortBy(view, column) } },
-      column.title, el("span", { class: "unit" }, column.unit || ""));
+      column.title, el("span", { class: "unit" }, column.unit || "", arrow(column)));
     const cell = el("th", { scope: "col", class: cellClass(column) }, button);
     view.heads.set(column.key, cell);
     names.append(cell);
@@ -39,6 +39,10 @@ function head(view) {
   }
   view.groups = [];
   return el("thead", {}, names);
+}
+
+function arrow(column) {
+  return el("span", { "aria-hidden": "true" }, { higher: " \u2191", lower: " \u2193" }[column.better] || "");
 }
 
 function help(column) {
