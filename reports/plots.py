@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bench.record import Record
 from bench.scoring.means import mean
 from bench.scoring.robust import CLEAN, CORRUPTED
+from bench.scoring.rule import ScoringRule
 from reports import svg
 from reports.axes import Axis
 from reports.board import Board
@@ -120,30 +121,42 @@ def _parts(records: Sequence[Record], network: Network, known: Known) -> Figure 
 
 
 def _robustness(records: Sequence[Record], network: Network, known: Known) -> Figure | None:
+    """PSNR over severity, as the gain over the baseline where that was damaged too: most damage dwarfs the methods."""
+    baseline = ScoringRule().baseline
+    curves = _curves(records, network)
+    level = curves.get(baseline)
     charts: dict[str, list[svg.Series]] = {}
-    for algo, values in _curves(records, network).items():
-        clean_psnr = values.get((CLEAN, 0))
-        for corruption in dict.fromkeys(name for name, _ in values if name != CLEAN):
-            spots = {s: v for (name, s), v in values.items() if name == corruption}
-            if clean_psnr is not None:
-                spots[0] = clean_psnr
+    for algo, values in curves.items():
+        shown = {place: v - level[place] for place, v in values.items() if place in level} if level else values
+        for corruption in dict.fromkeys(name for name, _ in shown if name != CLEAN):
+            spots = {s: v for (name, s), v in shown.items() if name == corruption}
+            if (CLEAN, 0) in shown:
+                spots[0] = shown[CLEAN, 0]
             xs = tuple(sorted(spots))
             one = svg.Series(known.method(algo), _family(known, algo), algo, xs, tuple(spots[x] for x in xs))
             charts.setdefault(corruption, []).append(one)
+    name = known.method(baseline)
+    axis = Axis(f"over {name} (dB)" if level else "PSNR-Y (dB)")
     pictures = [
-        svg.lines(name.replace("_", " "), series, Axis(name.replace("_", " ")), Axis("PSNR-Y (dB)"))
-        for name, series in sorted(charts.items())
+        svg.lines(title, series, Axis(title), axis)
+        for title, series in sorted((corruption.replace("_", " "), series) for corruption, series in charts.items())
     ]
     title = f"Robustness over severity: {_title(network)}"
-    caption = "PSNR on the clean target as the low-resolution input is corrupted; 0 is the clean input."
+    what = f"PSNR-Y minus {name}'s on the same damaged pictures" if level else "PSNR-Y"
+    caption = f"{what}, as the low-resolution input is corrupted; severity 0 is the clean input."
     return Figure("robustness", title, caption, "".join(pictures), *network)
 
 
 def _curves(records: Sequence[Record], network: Network) -> dict[str, dict[tuple[str, int], float]]:
-    """Algorithm -> (corruption, severity) -> PSNR, mean over data sets and seeds."""
+    """Algorithm -> (corruption, severity) -> PSNR, mean over seeds and the data sets that all have."""
+    own = _of(records, network, "robust")
+    cases: dict[str, set[str]] = {}
+    for record in own:
+        cases.setdefault(record.cell.algo, set()).add(record.cell.case)
+    common = set.intersection(*cases.values()) if cases else set()
     found: dict[str, dict[tuple[str, int], list[float]]] = {}
-    for record in _of(records, network, "robust"):
-        for key, measured in record.metrics.items():
+    for record in own:
+        for key, measured in record.metrics.items() if record.cell.case in common else ():
             match = CORRUPTED.fullmatch(key)
             place = (match["corruption"], int(match["severity"])) if match else (key, 0)
             if match or key == CLEAN:
