@@ -5,10 +5,10 @@ Only records of equal training budget are compared with each other; methods with
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.labels import UNKNOWN, budget_of
 from bench.published import Published
 from bench.record import Record
 from bench.scoring.agreement import FEWEST, Agreement, Flip, agree
@@ -101,8 +101,7 @@ def _psnr(record: Record) -> tuple[str, float] | None:
         return None
     if record.cell.backbone == "none":
         return ANY_BUDGET, measured.value
-    label = next((flag for flag in record.flags if flag.startswith("reference-")), "own weights")
-    return re.sub(r"-s\d+$", "", label), measured.value
+    return budget_of(record.flags) or UNKNOWN, measured.value
 
 
 def _printed(
@@ -143,7 +142,7 @@ def _row(comparison: Comparison, number: object, entries: Mapping[str, Entry], a
     paper, backbone, scale, dataset, budget = comparison.key
     common = {
         "source": Entry(paper), "backbone": Entry(backbone_title(backbone)), "scale": Entry(scale),
-        "dataset": Entry(case_title(dataset)), "budget": Entry(budget.removeprefix("reference-")),
+        "dataset": Entry(case_title(dataset)), "budget": Entry(budget),
     }  # fmt: skip
     return Row(".".join(map(str, (*comparison.key, number))), algo, backbone, scale, {**common, **entries})
 
@@ -195,7 +194,7 @@ def _values(found: Sequence[Comparison], known: Known) -> list[Table]:
             ]
             for name, entries in _ranked(c, dataset).items():
                 rows.setdefault(name, {"method": Entry(_title(name, known))}).update(entries)
-        title = f"{backbone_title(backbone)} x{scale}, {paper}, {budget.removeprefix('reference-')}"
+        title = f"{backbone_title(backbone)} x{scale}, {paper}, {budget}"
         first = by_set[sets[0]]
         lines = [_row(first, name, entries, name.removesuffix("+")) for name, entries in rows.items()]
         source = known.sources.get(paper)

@@ -80,7 +80,7 @@ def test_own_weights_are_used_and_those_of_another_scale_named(tmp_path: Path) -
     weights = {"conv": tmp_path / "own.safetensors"}
     outcome = TRACK.run(cell("accuracy", "conv"), context(weights=weights))
     assert outcome.weights_sha256 == hash_tensors(own.state_dict())
-    assert "untrained" not in outcome.flags and outcome.details["weights"] == "own"
+    assert "untrained" not in outcome.flags and outcome.details["weights"] == "own-unknown" in outcome.flags
     assert outcome.samples == run("conv", seed=7).samples != run("conv").samples
     with pytest.raises(UserError, match="another network"):
         TRACK.run(cell("accuracy", "conv", scale=3), context(weights=weights))

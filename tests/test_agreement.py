@@ -72,7 +72,7 @@ def test_only_equal_budgets_are_compared_and_bicubic_joins_each() -> None:
         record("accuracy", "bbcu", "srresnet", 4, "set5", {"psnr_y": 20.0}, flags=["untrained"]),
     ]  # fmt: skip
     small, large = comparisons(records, KNOWN)
-    assert small.key == ("a_paper", "srresnet", 4, "set5", "reference-10x4x24")
+    assert small.key == ("a_paper", "srresnet", 4, "set5", "10x4x24")
     assert small.result.methods == ("fp32", "frb", "bicubic", "bnn")
     assert sorted(small.own["bnn"]) == [29.0, 29.2]
     assert [(flip.better, flip.worse) for flip in small.result.flips] == [("bicubic", "bnn")]

@@ -85,6 +85,26 @@ def test_quality_and_latency_of_different_weights_make_no_score() -> None:
     assert (both.rank, both.parts["task"].seeds) == (1, 2)
 
 
+def test_what_was_learnt_counts_only_beside_full_precision_trained_as_long() -> None:
+    def found(own: str | None, full: str | None) -> ScoreRow:
+        trained = (("m", 33.0, own), ("fp32", 34.0, full), ("n", 31.0, full))
+        quality = [accuracy(algo, psnr, flags=[label] if label else []) for algo, psnr, label in trained]
+        costs = [made(algo, 2.0, 2.0) for made in (comp, infer) for algo in "mn"]
+        return row([accuracy("bicubic", 30.0), *quality, *costs], "m")
+
+    assert found("reference-9x4x24-s2", "reference-9x4x24").rank == 1
+    assert found("own-9x4x24", "reference-9x4x24").rank == 1
+    assert found("own-unknown", "own-unknown").rank == 1
+    assert found("own-unknown", None).rank == 1  # nothing is known of full precision's either
+    longer = found("own-unknown", "reference-9x4x24")
+    assert (longer.rank, longer.parts["task"].value, longer.challenge.value) == (None, None, None)
+    assert longer.overall_reason == (
+        "task: m: srresnet x2 set5: training budget unknown, full precision's 9x4x24 (iterations x batch x patch): "
+        "train both alike"
+    )
+    assert longer.parts["infer"].value is not None
+
+
 def test_challenge_score_by_hand() -> None:
     found = row([*full_set({"m": 33.2})], "m").challenge
     assert found.value == pytest.approx(0.7 * exp(2 / 2) + 0.15 * exp(2 / 4) + 0.15 * exp(2 / 4))

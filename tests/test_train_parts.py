@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from train_kit import SCALE, Small, make_pictures
 from train_kit import run as train
 
 from bench.discover import load_class
+from bench.labels import budget_of, label, seed_of, spent
 from bench.nn import weights
 from bench.nn.algorithm import Recipe
 from bench.nn.build import build_network, hash_tensors, load_weights
@@ -181,11 +183,40 @@ def test_reference_weights_are_the_largest_budget_and_the_first_seed(method: Car
     assert weights.reference_weights(method, "edsr", SCALE) is None
     second = weights.reference_weights(method, "srresnet", SCALE, seed=1)
     assert second is not None and weights.label_of(second) == "reference-6000x16x24-s1"
-    assert (weights.seed_of("reference-6000x16x24-s1"), weights.seed_of("reference-6000x16x24")) == (1, 0)
-    assert weights.seed_of(weights.OWN) is None
     assert weights.reference_weights(method, "srresnet", SCALE, seed=7) == best
     variant = replace(method, key="another_of_the_folder")
     assert weights.reference_weights(variant, "srresnet", SCALE) is None
+
+
+def test_own_weights_beside_the_record_of_their_training_say_what_was_spent(method: Card, tmp_path: Path) -> None:
+    Small.card = method
+    train(tmp_path / "run", make_pictures(tmp_path / "pictures"))
+    found = tmp_path / "run" / WEIGHTS
+    budget = json.loads((tmp_path / "run" / RECORD).read_text())["budget"]
+    assert weights.own_label(found) == f"own-{budget}" and budget_of([f"own-{budget}"]) == budget
+    moved = tmp_path / "moved.safetensors"
+    moved.write_bytes(found.read_bytes())
+    assert weights.own_label(moved) == "own-unknown"
+    found.write_bytes(found.read_bytes() + b" ")
+    assert weights.own_label(found) == "own-unknown"  # the record is of another file
+
+
+@pytest.mark.parametrize("record", ["[]", "{", '{"file_sha256": 1}', '{"file_sha256": "SHA", "budget": "<b>"}', "\0"])
+def test_a_record_that_says_nothing_leaves_the_budget_unknown(record: str, tmp_path: Path) -> None:
+    path = tmp_path / WEIGHTS
+    path.write_bytes(b"weights")
+    (tmp_path / RECORD).write_text(record.replace("SHA", sha256(b"weights").hexdigest()))
+    assert weights.own_label(path) == "own-unknown"
+
+
+def test_labels_say_whose_and_how_long() -> None:
+    second = label("reference", "6000x16x24", 1)
+    assert second == "reference-6000x16x24-s1" and label("own", "10x4x24") == "own-10x4x24"
+    assert [seed_of(word) for word in (second, "reference-6000x16x24", "own-10x4x24", "unstable")] == [1, 0, None, None]
+    assert [budget_of(flags) for flags in (["unstable", second], ["own-unknown"], ["unstable"], [])] == [
+        "6000x16x24", "unknown", None, None,
+    ]  # fmt: skip
+    assert [spent("6000x16x24"), spent("unknown")] == [6000 * 16 * 24**2, 0]
 
 
 def test_a_wrong_hash_and_a_missing_record_are_refused(method: Card, tmp_path: Path) -> None:
@@ -211,7 +242,7 @@ def test_own_weights_before_reference_weights_before_none(method: Card, tmp_path
     assert weights.check_record(path)["weights_sha256"] == reference_sha
     own = Settings(weights={"small": tmp_path / "run.safetensors"})
     _, own_sha, label = weights.prepare_network(algorithm, CELL, own)
-    assert label == weights.OWN
+    assert label == "own-unknown"
     assert own_sha == hash_tensors(load_file(tmp_path / "run.safetensors"))
     again = build_network(algorithm, "srresnet", SCALE)
     load_weights(again, path)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench.nn.weights import NONE_NEEDED, OWN, prepare_network, seed_of
+from bench.labels import seed_of
+from bench.nn.weights import NONE_NEEDED, prepare_network
 from bench.nouns import Cell, Context, Unsupported
 
 UNTRAINED = "untrained"
@@ -19,12 +20,12 @@ class Trained:
     network: nn.Module
     sha256: str | None
     label: str
-    """``own``, ``none needed``, ``reference-...`` or ``untrained``"""
+    """As in `bench.labels`, or ``none needed`` or ``untrained``"""
 
     @property
     def flags(self) -> list[str]:
-        """Reference weights and random ones are told with every number."""
-        return [] if self.label in (OWN, NONE_NEEDED) else [self.label]
+        """Whose weights they are and what they cost is told with every number."""
+        return [] if self.label == NONE_NEEDED else [self.label]
 
 
 def trained_network(cell: Cell, context: Context) -> Trained:

@@ -3,7 +3,7 @@
 Reference weights lie in the method's folder, ``weights/<key>.<backbone>.x<scale>.<label>.safetensors`` (at most 10
 bits a weight, see `bench.nn.compact`), beside a JSON record of the training that made them, which holds the file's
 hash. A label says what was spent, ``reference-<iterations>x<batch>x<patch>``, so that nobody takes the numbers for the
-papers'.
+papers'. The labels' grammar is that of `bench.labels`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,22 +18,19 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from bench import labels
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, hash_tensors, load_weights
 from bench.nn.compact import compact, expand
 from bench.nn.latents import forget_latents
-from bench.nn.training.checkpoint import write_whole
+from bench.nn.training.checkpoint import RECORD, write_whole
 from bench.nouns import Card, Cell, Settings, UserError
 from bench.packed.idle import drop_idle
 
-OWN = "own"
-"""Label of weights that the user named"""
 STORED = "quantized weights exactly, where few values a channel give them; others in 10 bits"
 """What a record says of the file's form"""
 NONE_NEEDED = "none needed"
 """Label of a method without parameters (bicubic)"""
-
-_LABEL = re.compile(r"reference-(\d+)x(\d+)x(\d+)(?:-s(\d+))?")
 
 
 def weights_folder(card: Card) -> Path | None:
@@ -62,28 +58,17 @@ def reference_weights(card: Card, backbone: str, scale: int, seed: int = 0) -> P
 
 
 def _rank(path: Path, seed: int) -> tuple[int, bool, int]:
-    match = _LABEL.fullmatch(label_of(path))
-    if match is None:
+    label = label_of(path)
+    found, budget = labels.seed_of(label), labels.budget_of([label])
+    if found is None or budget in (None, labels.UNKNOWN):
         expected = "<key>.<backbone>.x<scale>.reference-<iterations>x<batch>x<patch>[-s<seed>].safetensors"
         raise UserError(f"{path}: its name is not of the form {expected}. Rename or remove it.")
-    iterations, batch, patch, own = (int(number or 0) for number in match.groups())
-    return iterations * batch * patch**2, own == seed, -own
-
-
-def seed_of(label: str) -> int | None:
-    """The seed that reference weights of this label were trained with; None for any other label."""
-    match = _LABEL.fullmatch(label)
-    return None if match is None else int(match[4] or 0)
+    return labels.spent(budget), found == seed, -found
 
 
 def label_of(path: Path) -> str:
     """``reference-6000x16x24`` of ``frb.srresnet.x4.reference-6000x16x24.safetensors``."""
     return path.name.removesuffix(".safetensors").split(".", 3)[-1]
-
-
-def make_label(budget: str, seed: int) -> str:
-    """Label of reference weights: what was spent, and the seed unless it is 0."""
-    return f"reference-{budget}" + (f"-s{seed}" if seed else "")
 
 
 def record_of(path: Path) -> Path:
@@ -110,10 +95,23 @@ def check_record(path: Path) -> dict[str, Any]:
     return content
 
 
+def own_label(path: Path) -> str:
+    """The label of a user's file: with the budget, where the record of the training that made it lies beside it."""
+    made = hashlib.sha256(path.read_bytes()).hexdigest()
+    for record in (path.with_name(RECORD), record_of(path)):
+        try:
+            content = json.loads(record.read_text(encoding="utf-8"))
+            if content["file_sha256"] == made:
+                return labels.label(labels.OWN, content["budget"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return labels.label(labels.OWN, labels.UNKNOWN)
+
+
 def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tuple[nn.Module, str | None, str | None]:
     """The network of a cell in evaluation mode, the hash of its weights, and their label.
 
-    The user's file if ``settings.weights`` names one (label `OWN`), else reference weights (label ``reference-...``;
+    The user's file if ``settings.weights`` names one (`own_label`), else reference weights (label ``reference-...``;
     of ``settings.seed`` where there are several), else weights drawn from the seed (label None: untrained). The hash is
     that of `hash_tensors`.
 
@@ -125,7 +123,7 @@ def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tup
     label = None
     if cell.algo in settings.weights:
         load_weights(network, settings.weights[cell.algo])
-        label = OWN
+        label = own_label(settings.weights[cell.algo])
     elif (path := reference_weights(algorithm.card, cell.backbone, cell.scale, settings.seed)) is not None:
         load_weights(network, path)
         label = label_of(path)
@@ -158,7 +156,7 @@ def keep_as_reference(algorithm: Algorithm, weights: Path, record: Mapping[str, 
     folder = weights_folder(card)
     if folder is None:
         raise UserError(f"{card.name} is a class in a loose file and has no folder for weights. Make it a package.")
-    label = make_label(record["budget"], record["plan"]["seed"])
+    label = labels.label(labels.REFERENCE, record["budget"], record["plan"]["seed"])
     path = folder / f"{card.key}.{record['backbone']}.x{record['scale']}.{label}.safetensors"
     network = build_network(algorithm, record["backbone"], record["scale"])
     load_weights(network, weights)

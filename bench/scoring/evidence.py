@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bench.labels import budget_of
 from bench.nouns import Cell
 from bench.scoring.means import mean
+from bench.scoring.rule import ScoringRule
 
 BICUBIC = "bicubic_db"
 """Detail of a train record: bicubic's PSNR on the sweep's validation picture; read as if it were a metric."""
@@ -97,19 +99,19 @@ class TrackEvidence:
         return sorted(set.intersection(*sets)) if sets and len(sets) == len(found) else []
 
 
-def gather(records: Iterable[RecordLike], unscored_flags: Mapping[str, Iterable[str]]) -> dict[str, TrackEvidence]:
+def gather(records: Iterable[RecordLike], rule: ScoringRule) -> dict[str, TrackEvidence]:
     """Track name -> its evidence. Of records with equal cell, seed and machine the latest counts.
 
     A network's records count only where they were made with its latest weights: what was measured before it was trained
-    anew is of another network.
+    anew is of another network. What was learnt counts only beside full precision trained as long.
     """
     ordered = sorted(records, key=lambda record: record.provenance.utc)
-    latest = {_network(record): weights for record in ordered if (weights := _weights(record))}
+    latest = _latest(ordered, rule.full_precision)
     tracks: dict[str, TrackEvidence] = {}
     for record in ordered:
         cell, evidence = record.cell, tracks.setdefault(record.cell.track, TrackEvidence())
         square = (cell.backbone, cell.scale, cell.case)
-        barred = _why_barred(record, unscored_flags, latest)
+        barred = _why_barred(record, rule, latest)
         if barred:
             evidence.reasons[cell.algo, square] = barred
             continue
@@ -125,6 +127,26 @@ def gather(records: Iterable[RecordLike], unscored_flags: Mapping[str, Iterable[
     return tracks
 
 
+@dataclass
+class _Latest:
+    """What the last record says of a network's weights, and of full precision's training."""
+
+    weights: dict[_Network, str] = field(default_factory=dict)
+    budgets: dict[tuple[str, int], str] = field(default_factory=dict)
+    """(backbone, scale) -> full precision's budget"""
+
+
+def _latest(ordered: Iterable[RecordLike], full_precision: str) -> _Latest:
+    found = _Latest()
+    for record in ordered:
+        if weights := _weights(record):
+            found.weights[_network(record)] = weights
+        budget = budget_of(record.flags)
+        if budget and record.cell.algo == full_precision and record.status == "ok":
+            found.budgets[record.cell.backbone, record.cell.scale] = budget
+    return found
+
+
 def _network(record: RecordLike) -> _Network:
     return record.cell.algo, record.cell.backbone, record.cell.scale, record.provenance.seed
 
@@ -133,12 +155,16 @@ def _weights(record: RecordLike) -> str | None:
     return record.provenance.weights_sha256 if record.status == "ok" else None
 
 
-def _why_barred(record: RecordLike, unscored_flags: Mapping[str, Iterable[str]], latest: Mapping[_Network, str]) -> str:
-    """Why a record is not scored; empty for one that is. ``latest``: the weights that a network's records must have."""
-    flagged = sorted({*unscored_flags.get(record.cell.track, ())} & {*record.flags})
+def _why_barred(record: RecordLike, rule: ScoringRule, latest: _Latest) -> str:
+    """Why a record is not scored; empty for one that is."""
+    cell = record.cell
+    flagged = sorted({*rule.unscored_flags.get(cell.track, ())} & {*record.flags})
     if record.status != "ok" or flagged:
         return record.reason or f"not scored: {', '.join(flagged)}"
     own = _weights(record)
-    if own is None or own == (last := latest[_network(record)]):
-        return ""
-    return f"made with other weights ({own[:8]}) than the network's latest ({last[:8]}): measure it again"
+    if own is not None and own != (last := latest.weights[_network(record)]):
+        return f"made with other weights ({own[:8]}) than the network's latest ({last[:8]}): measure it again"
+    budget, full = budget_of(record.flags), latest.budgets.get((cell.backbone, cell.scale))
+    if budget and full and budget != full:
+        return f"training budget {budget}, full precision's {full} (iterations x batch x patch): train both alike"
+    return ""

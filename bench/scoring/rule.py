@@ -77,9 +77,9 @@ class ChallengeRule:
 
 @dataclass(frozen=True)
 class ScoringRule:
-    """Version 4. A change to any value or formula is a new version."""
+    """Version 5. A change to any value or formula is a new version."""
 
-    version: str = "om-sr-4"
+    version: str = "om-sr-5"
     full_precision: str = "fp32"
     """Key of the algorithm that stands for full precision in every ratio."""
     baseline: str = "bicubic"
@@ -141,6 +141,8 @@ class ScoringRule:
             "of cost saved: 1 - 1/r, or r - 1 when the method costs more than full precision.",
             "One artefact: of a network's records only those made with its latest weights count, so accuracy, "
             "robustness and latency are those of the same trained network.",
+            "Equal training: accuracy and robustness count only where a method's budget (iterations x batch x patch "
+            "side) is that of full precision on the same backbone and scale.",
             "What is missing stays missing: a method that lacks a part which others have gets no overall score. A "
             "part that nobody was measured on carries no weight.",
             f"Challenge score, as in the NTIRE 2025 efficient super-resolution challenge (Ren et al., CVPRW 2025): "

@@ -51,7 +51,7 @@ def score(records: Iterable[RecordLike], rule: ScoringRule | None = None) -> Sco
     timings are missing when the records come from several machines: choose one machine's records first.
     """
     rule = rule or ScoringRule()
-    tracks = gather(records, rule.unscored_flags)
+    tracks = gather(records, rule)
     algos = sorted({algo for evidence in tracks.values() for algo in evidence.values} | _without_numbers(tracks))
     references = (rule.full_precision, rule.baseline)
     parts = {algo: _parts(tracks, algo, rule) for algo in algos}

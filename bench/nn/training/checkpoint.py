@@ -19,6 +19,8 @@ from torch import Tensor
 from bench.files import write_atomic
 from bench.nouns import UserError
 
+WEIGHTS, RECORD = "weights.safetensors", "record.json"
+"""What a finished run leaves in its folder beside its checkpoints."""
 FORMAT = "bisrbench-checkpoint"
 VERSION = 1
 KEPT = 2

@@ -18,6 +18,7 @@ from torch import nn
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, hash_tensors
 from bench.nn.training import checkpoint
+from bench.nn.training.checkpoint import RECORD, WEIGHTS
 from bench.nn.training.data import Pictures, Sampler
 from bench.nn.training.loop import Listener, Trainer
 from bench.nn.training.plan import Plan
@@ -26,7 +27,6 @@ from bench.nn.training.validate import Validation
 from bench.nouns import UserError
 from bench.provenance import ROOT, git_state, versions
 
-WEIGHTS, RECORD = "weights.safetensors", "record.json"
 VALIDATIONS = 10
 """Validations over a run, unless told otherwise; as many checkpoints."""
 
