@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from io import BytesIO
+from math import comb
 from pathlib import Path
 from typing import Literal
 
-from scipy.stats import mannwhitneyu
+from scipy.stats import false_discovery_control, mannwhitneyu
 from tabulate import tabulate
 
 from bench.nouns import Better, Cell, UserError
@@ -28,6 +29,9 @@ REFERENCE = "results/reference"
 
 FEWEST = 5
 """Samples a side below which no test is made: with four, no difference could reach 0.01."""
+
+ALPHA = 0.05
+"""Of the timed changes told, at most this share is chance."""
 
 LEAST = 2.0
 """Percent. Two runs drift apart by about as much for no reason in the program; samples within a run cannot show it."""
@@ -64,7 +68,7 @@ class Change:
     after: float | None
     verdict: Verdict
     p: float | None = None
-    """Of the Mann-Whitney test, corrected for the number of tests (Holm); None where values are compared exactly."""
+    """Of the Mann-Whitney test, corrected for the number of tests (Benjamini and Hochberg); None where values are compared exactly."""
     note: str = ""
 
 
@@ -74,16 +78,19 @@ class _Test:
 
     change: Change
     better: Better
+    least_p: float
+    """What the test gives where no sample of one side is among the other's: 2 / C(n + m, n)."""
 
 
 def compare(
-    before: Iterable[Record], after: Iterable[Record], alpha: float = 0.01, least: float = LEAST
+    before: Iterable[Record], after: Iterable[Record], alpha: float = ALPHA, least: float = LEAST
 ) -> list[Change]:
     """Everything that differs, in the order of cells.
 
-    Deterministic metrics are compared exactly, timed ones by a two-sided Mann-Whitney test on their samples, with
-    Holm's correction over all tests, at level ``alpha``; of those only changes of at least ``least`` percent count.
-    Cells measured under other settings are not compared.
+    Deterministic metrics are compared exactly, timed ones by a two-sided Mann-Whitney test on their samples. Of the
+    timed changes told, at most the share ``alpha`` is chance (Benjamini and Hochberg 1995: on a board of hundreds of
+    timings with a few samples each, guarding against a single false one would tell none); only changes of at least
+    ``least`` percent count. Cells measured under other settings are not compared.
     """
     old, new = ({_key(record): record for record in records} for records in (before, after))
     changes: list[Change] = []
@@ -104,7 +111,7 @@ def compare(
             if any(few):
                 note = f"a test of timings needs {FEWEST} a side"
                 changes.append(Change(_name(key), "timings", None, None, "too few samples", note=note))
-    changes += _judge(tests, alpha, least)
+    changes += [*_judge(tests, alpha, least), *_blind(tests, alpha)]
     return sorted(changes, key=lambda change: (change.cell, change.metric))
 
 
@@ -118,7 +125,9 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="run_bench.py compare", description=about, allow_abbrev=False)
     parser.add_argument("before", metavar="A", help=f"folder of records, or a git commit (its {REFERENCE})")
     parser.add_argument("after", metavar="B", help="the same, newer")
-    parser.add_argument("--alpha", type=float, default=0.01, help="level of the test over all timings (default 0.01)")
+    parser.add_argument(
+        "--alpha", type=float, default=ALPHA, help=f"share of chance among timed changes told (default {ALPHA:g})"
+    )
     parser.add_argument(
         "--least", type=float, default=LEAST, metavar="PERCENT", help=f"smallest timed change told (default {LEAST:g})"
     )
@@ -157,20 +166,29 @@ def _one(key: Key, metric: str, a: Record, b: Record, changes: list[Change], tes
     if min(map(len, series)) < FEWEST:
         return True
     p = float(mannwhitneyu(*series, alternative="two-sided").pvalue)
-    tests.append(_Test(replace(change, p=p), before.better))
+    least_p = 2 / comb(sum(map(len, series)), len(series[0]))
+    tests.append(_Test(replace(change, p=p), before.better, least_p))
     return False
 
 
 def _judge(tests: Sequence[_Test], alpha: float, least: float = 0.0) -> list[Change]:
-    """Those timed changes of at least ``least`` percent that stay significant after Holm's correction."""
+    """Those timed changes of at least ``least`` percent whose corrected p is below ``alpha``."""
     found: list[Change] = []
-    floor = 0.0
-    for place, test in enumerate(sorted(tests, key=lambda test: test.change.p or 0.0)):
-        floor = max(floor, min(1.0, (test.change.p or 0.0) * (len(tests) - place)))
+    corrected = false_discovery_control([test.change.p or 0.0 for test in tests]) if tests else []
+    for test, p in zip(tests, corrected, strict=True):
         before, after = test.change.before or 0.0, test.change.after or 0.0
-        if floor < alpha and abs(after - before) >= least / 100 * abs(before):
-            found.append(replace(test.change, p=floor, verdict=_sign(test.better, after - before)))
+        if p < alpha and abs(after - before) >= least / 100 * abs(before):
+            found.append(replace(test.change, p=float(p), verdict=_sign(test.better, after - before)))
     return found
+
+
+def _blind(tests: Sequence[_Test], alpha: float) -> list[Change]:
+    """One line where among so many tests no single change of some timings, however large, could be told."""
+    blind = sum(test.least_p * len(tests) >= alpha for test in tests)
+    note = (
+        f"{blind} of {len(tests)} timings: one change alone cannot be told from chance. More --repeats, or fewer cells"
+    )
+    return [Change("", "timings", None, None, "too few samples", note=note)] if blind else []
 
 
 def _sign(better: Better, grown: float) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,14 +58,33 @@ def test_few_samples_are_not_judged() -> None:
     assert [(change.verdict, change.metric) for change in found] == [("too few samples", "timings")]
 
 
-def test_holm_correction_by_hand() -> None:
+def test_correction_for_many_timings_by_hand() -> None:
     tests = [
-        module._Test(module.Change("c", name, 1.0, 2.0, "changed", p), "lower")
-        for name, p in (("a", 0.001), ("b", 0.004), ("c", 0.006))
+        module._Test(module.Change("c", name, 1.0, 2.0, "changed", p), "lower", p)
+        for name, p in (("a", 0.001), ("b", 0.004), ("c", 0.006), ("d", 0.5))
     ]
     found = {change.metric: change.p for change in module._judge(tests, 0.01)}
-    assert found == {"a": pytest.approx(0.003), "b": pytest.approx(0.008), "c": pytest.approx(0.008)}
+    # p * tests / place in order, and never below what the next one has
+    assert found == {"a": pytest.approx(0.004), "b": pytest.approx(0.008), "c": pytest.approx(0.008)}
     assert [change.metric for change in module._judge(tests, 0.005)] == ["a"]
+
+
+def test_a_board_of_few_samples_says_that_single_changes_may_go_untold() -> None:
+    def board(seed: int, changed: int = 0) -> list[Record]:
+        made = [timed(300.0 - 60 * (place < changed), seed=seed + place, count=7) for place in range(60)]
+        cells = [one.cell for one in made]
+        return [
+            one.model_copy(update={"cell": replace(cell, algo=f"a{place}")})
+            for place, (one, cell) in enumerate(zip(made, cells, strict=True))
+        ]
+
+    (blind,) = compare(board(1), board(101))
+    assert (blind.verdict, blind.cell) == ("too few samples", "")
+    assert blind.note.startswith("120 of 120 timings: one change alone")
+    told = {change.cell for change in compare(board(1), board(101, changed=20)) if change.verdict == "better"}
+    assert {f"infer/a{place}.srresnet.x2.320x180-t1 @imaginary-2c-000000" for place in range(20)} <= told
+    assert len(told) <= 22
+    assert compare([timed(300.0)], [timed(300.0, seed=2)]) == []
 
 
 def scored(psnr: float, **more: object) -> Record:
