@@ -26,7 +26,7 @@ COMMANDS = {
     "data": "bench.sr.cli_data",
     "train": "bench.nn.training.cli",
     "report": "bench.cli_report",
-    "compare": "bench.compare",
+    "compare": "bench.cli_compare",
 }
 """Subcommand -> module whose ``main(argv) -> int`` it runs."""
 

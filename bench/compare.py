@@ -1,31 +1,16 @@
-"""``run_bench.py compare A B``: what became better or worse from one set of records to another, beyond noise."""
+"""What became better or worse from one set of records to another, beyond noise."""
 
 from __future__ import annotations
 
-import argparse
-import subprocess
-import sys
-import tarfile
-import tempfile
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from io import BytesIO
 from math import comb
-from pathlib import Path
 from typing import Literal
 
 from scipy.stats import false_discovery_control, mannwhitneyu
-from tabulate import tabulate
 
-from bench.nouns import Better, Cell, UserError
+from bench.nouns import Better, Cell
 from bench.record import Record
-from bench.store import load
-
-ROOT = Path(__file__).resolve().parents[1]
-REFERENCE = "results/reference"
-"""The committed store that a commit stands for."""
 
 FEWEST = 5
 """Samples a side below which no test is made: with four, no difference could reach 0.01."""
@@ -68,7 +53,7 @@ class Change:
     after: float | None
     verdict: Verdict
     p: float | None = None
-    """Of the Mann-Whitney test, corrected for the number of tests (Benjamini and Hochberg); None where values are compared exactly."""
+    """Of the Mann-Whitney test, corrected for the number of tests; None where values are compared exactly."""
     note: str = ""
 
 
@@ -115,43 +100,6 @@ def compare(
     return sorted(changes, key=lambda change: (change.cell, change.metric))
 
 
-def main(argv: Sequence[str]) -> int:
-    """Compare two stores or commits; exit code 1 when something became worse or is gone, else 0.
-
-    Raises:
-        UserError: neither a folder nor a commit with committed records.
-    """
-    about = "What became better or worse beyond noise."
-    parser = argparse.ArgumentParser(prog="run_bench.py compare", description=about, allow_abbrev=False)
-    parser.add_argument("before", metavar="A", help=f"folder of records, or a git commit (its {REFERENCE})")
-    parser.add_argument("after", metavar="B", help="the same, newer")
-    parser.add_argument(
-        "--alpha", type=float, default=ALPHA, help=f"share of chance among timed changes told (default {ALPHA:g})"
-    )
-    parser.add_argument(
-        "--least", type=float, default=LEAST, metavar="PERCENT", help=f"smallest timed change told (default {LEAST:g})"
-    )
-    flags = parser.parse_args(argv)
-    with ExitStack() as stack:
-        before, after = (_records(text, stack) for text in (flags.before, flags.after))
-        changes = compare(before, after, flags.alpha, flags.least)
-    sys.stdout.write(report(changes) + "\n")
-    return 1 if any(change.verdict in ("worse", "gone") for change in changes) else 0
-
-
-def report(changes: Sequence[Change]) -> str:
-    """The changes as a table, and one line that counts them."""
-    rows = [
-        [c.verdict, c.cell, c.metric, _number(c.before), _number(c.after), _percent(c), _number(c.p, 1), c.note]
-        for c in changes
-    ]
-    heads = ["", "cell", "metric", "A", "B", "change", "p", ""]
-    counts = Counter(change.verdict for change in changes)
-    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing changed"
-    table = tabulate(rows, headers=heads, disable_numparse=True) + "\n\n" if rows else ""
-    return f"{table}{summary[0].upper()}{summary[1:]}."
-
-
 def _one(key: Key, metric: str, a: Record, b: Record, changes: list[Change], tests: list[_Test]) -> bool:
     """Compare one metric exactly, or put it among the tests; True when it has samples, but too few for a test."""
     before, after = a.metrics[metric], b.metrics[metric]
@@ -185,9 +133,7 @@ def _judge(tests: Sequence[_Test], alpha: float, least: float = 0.0) -> list[Cha
 def _blind(tests: Sequence[_Test], alpha: float) -> list[Change]:
     """One line where among so many tests no single change of some timings, however large, could be told."""
     blind = sum(test.least_p * len(tests) >= alpha for test in tests)
-    note = (
-        f"{blind} of {len(tests)} timings: one change alone cannot be told from chance. More --repeats, or fewer cells"
-    )
+    note = f"{blind} of {len(tests)} timings: one change alone may go untold. More --repeats, or fewer cells"
     return [Change("", "timings", None, None, "too few samples", note=note)] if blind else []
 
 
@@ -225,41 +171,3 @@ def _key(record: Record) -> Key:
 def _name(key: Key) -> str:
     cell, seed, machine = key
     return f"{cell}{f' seed {seed}' if seed else ''}{f' @{machine}' if machine else ''}"
-
-
-def _records(text: str, stack: ExitStack) -> list[Record]:
-    """Records of a folder, or of the reference store as a commit holds it. Raises UserError when it is neither."""
-    if Path(text).is_dir():
-        loaded = load([Path(text)])
-    else:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        _extract(text, folder)
-        loaded = load([folder / REFERENCE])
-    for problem in loaded.problems:
-        sys.stderr.write(f"not compared: {problem}\n")
-    if not loaded.records:
-        raise UserError(f"{text}: no records there. Give a folder that a run named as 'Records', or a git commit.")
-    return loaded.records
-
-
-def _extract(commit: str, folder: Path) -> None:
-    command = ["git", "-C", str(ROOT), "archive", "--format=tar", "--end-of-options", commit, REFERENCE]
-    try:
-        done = subprocess.run(command, capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        raise UserError(
-            f"{commit!r} is neither a folder of records nor a commit that holds {REFERENCE}. "
-            "Give the folder that a run named as 'Records', or a commit, branch or tag."
-        ) from None
-    with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
-        archive.extractall(folder, filter="data")
-
-
-def _number(value: float | None, digits: int = 6) -> str:
-    return "" if value is None else f"{value:.{digits}g}"
-
-
-def _percent(change: Change) -> str:
-    if not change.before or change.after is None:
-        return ""
-    return f"{100 * (change.after / change.before - 1):+.2g}%"

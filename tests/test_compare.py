@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from fake_records import record
 
+from bench import cli_compare
 from bench import compare as module
-from bench.compare import compare, main
+from bench.cli_compare import main
+from bench.compare import compare
 from bench.nouns import UserError
 from bench.record import Record
 from bench.store import Store
@@ -132,7 +134,7 @@ def test_a_commit_stands_for_its_committed_records(tmp_path: Path, monkeypatch: 
         identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
 
-    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(cli_compare, "ROOT", tmp_path)
     git("init", "-q")
     for psnr, tag in ((37.0, "old"), (36.0, "new")):
         store(tmp_path / "results/reference", scored(psnr))
@@ -147,6 +149,6 @@ def test_a_commit_stands_for_its_committed_records(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("name", ["nothing-of-the-kind", "--output=x", ""])
 def test_neither_folder_nor_commit(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="neither a folder of records nor a commit"):
-        module._extract(name, tmp_path)
+        cli_compare._extract(name, tmp_path)
     with pytest.raises(UserError, match="no records there"):
         main([str(tmp_path), str(tmp_path)])
