@@ -15,12 +15,12 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from bench.cli import ROOT
 from bench.compare import ALPHA, LEAST, Change, compare
 from bench.nouns import UserError
 from bench.record import Record
 from bench.store import load
 
-ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = "results/reference"
 """The committed store that a commit stands for."""
 

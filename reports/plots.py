@@ -129,18 +129,16 @@ def _robustness(records: Sequence[Record], network: Network, known: Known) -> Fi
     for algo, values in curves.items():
         shown = {place: v - level[place] for place, v in values.items() if place in level} if level else values
         for corruption in dict.fromkeys(name for name, _ in shown if name != CLEAN):
-            spots = {s: v for (name, s), v in shown.items() if name == corruption}
-            if (CLEAN, 0) in shown:
-                spots[0] = shown[CLEAN, 0]
+            spots = {severity: v for (name, severity), v in shown.items() if name in (corruption, CLEAN)}
             xs = tuple(sorted(spots))
             one = svg.Series(known.method(algo), _family(known, algo), algo, xs, tuple(spots[x] for x in xs))
             charts.setdefault(corruption, []).append(one)
     name = known.method(baseline)
     axis = Axis(f"over {name} (dB)" if level else "PSNR-Y (dB)")
-    pictures = [
-        svg.lines(title, series, Axis(title), axis)
-        for title, series in sorted((corruption.replace("_", " "), series) for corruption, series in charts.items())
-    ]
+    pictures = []
+    for corruption, series in sorted(charts.items()):
+        words = corruption.replace("_", " ")
+        pictures.append(svg.lines(words, series, Axis(words), axis))
     title = f"Robustness over severity: {_title(network)}"
     what = f"PSNR-Y minus {name}'s on the same damaged pictures" if level else "PSNR-Y"
     caption = f"{what}, as the low-resolution input is corrupted; severity 0 is the clean input."
@@ -148,7 +146,7 @@ def _robustness(records: Sequence[Record], network: Network, known: Known) -> Fi
 
 
 def _curves(records: Sequence[Record], network: Network) -> dict[str, dict[tuple[str, int], float]]:
-    """Algorithm -> (corruption, severity) -> PSNR, mean over seeds and the data sets that all have."""
+    """Algorithm -> (corruption, severity), or (`CLEAN`, 0) -> PSNR, mean over seeds and the data sets that all have."""
     own = _of(records, network, "robust")
     cases: dict[str, set[str]] = {}
     for record in own:

@@ -74,11 +74,7 @@ def test_correction_for_many_timings_by_hand() -> None:
 def test_a_board_of_few_samples_says_that_single_changes_may_go_untold() -> None:
     def board(seed: int, changed: int = 0) -> list[Record]:
         made = [timed(300.0 - 60 * (place < changed), seed=seed + place, count=7) for place in range(60)]
-        cells = [one.cell for one in made]
-        return [
-            one.model_copy(update={"cell": replace(cell, algo=f"a{place}")})
-            for place, (one, cell) in enumerate(zip(made, cells, strict=True))
-        ]
+        return [one.model_copy(update={"cell": replace(one.cell, algo=f"a{place}")}) for place, one in enumerate(made)]
 
     (blind,) = compare(board(1), board(101))
     assert (blind.verdict, blind.cell) == ("too few samples", "")

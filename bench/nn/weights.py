@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,15 @@ def record_of(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".safetensors") + ".json")
 
 
-def check_record(path: Path) -> dict[str, Any]:
-    """The record of a reference weights file. Raises UserError when it is missing, unreadable, or of another file."""
-    record = record_of(path)
+def check_record(path: Path, record: Path | None = None) -> dict[str, Any]:
+    """The content of a weights file's ``record``, else of the one that a reference weights file has (`record_of`).
+
+    Raises UserError when it is missing, unreadable, or of another file.
+    """
+    record = record or record_of(path)
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
-        expected = content["file_sha256"]
+        expected = str(content["file_sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{record} cannot be read ({error}), so nobody knows how {path.name} was made. Restore both files with git."
@@ -97,14 +101,9 @@ def check_record(path: Path) -> dict[str, Any]:
 
 def own_label(path: Path) -> str:
     """The label of a user's file: with the budget, where the record of the training that made it lies beside it."""
-    made = hashlib.sha256(path.read_bytes()).hexdigest()
     for record in (path.with_name(RECORD), record_of(path)):
-        try:
-            content = json.loads(record.read_text(encoding="utf-8"))
-            if content["file_sha256"] == made:
-                return labels.label(labels.OWN, content["budget"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+        with suppress(UserError, KeyError):
+            return labels.label(labels.OWN, check_record(path, record)["budget"])
     return labels.label(labels.OWN, labels.UNKNOWN)
 
 
