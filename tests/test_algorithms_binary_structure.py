@@ -16,7 +16,9 @@ from algorithms.btm.adapter import BTM
 from algorithms.e2fif.adapter import E2FIF, E2FIFRepeat
 from algorithms.frb.adapter import BLOCKS, FRB
 from algorithms.ibtm.adapter import IBTM
+from algorithms.irnet.adapter import IRNet
 from algorithms.reactnet.adapter import ReActNet
+from algorithms.recu.adapter import ReCU
 from algorithms.xnorpp.adapter import XNORPlusPlus
 from bench.conformance import perturb
 from bench.nn.algorithm import Algorithm, ResidualBlock, parts_of, tagged
@@ -108,6 +110,30 @@ def test_e2fif_has_one_full_precision_path() -> None:
         nn.init.zeros_(unit.norm.weight)
     x = torch.rand(1, 64, 5, 5)
     assert torch.equal(block(x), x)  # positive, so LeakyReLU lets it through
+
+
+def test_e2fif_has_its_long_skip_and_its_start_on_srresnet_too() -> None:
+    network = build_network(E2FIF(), "srresnet", 2)
+    head = network.head[0]
+    bound = head.weight[0].numel() ** -0.5
+    assert 0.95 * bound < float(head.weight.detach().abs().max()) <= bound and head.bias.abs().max() > 0
+    for unit in parts_of(network.body, Unit):
+        nn.init.zeros_(unit.norm.weight)
+    x = torch.rand(1, 64, 5, 5)
+    assert torch.equal(network.body(x), x + x)
+
+
+def test_irnet_and_recu_bound_every_sum_and_start_inside() -> None:
+    for method in (IRNet(), ReCU()):
+        network = build_network(method, "srresnet", 2).eval()
+        x = 3 * torch.randn(1, 64, 5, 5)
+        assert network.body[0](x).abs().max() == 1
+        for unit in parts_of(network.body[0], Unit):
+            nn.init.zeros_(unit.norm.weight)
+        assert torch.equal(network.body[0](x), x.clamp(-1, 1))
+        inside = network.head(torch.rand(1, 3, 24, 24) * network.image_range).abs() < 1
+        assert network.image_range == 10 and inside.float().mean() > 0.8
+        assert build_network(method, "edsr", 2).image_range == 1
 
 
 class E2FIFApart(E2FIF):

@@ -222,7 +222,8 @@ def test_activation_noise_sees_the_channels_of_a_pixel() -> None:
     x = torch.randn(2, 8, 3, 5)
     quantizer = NoisyActSign(8, Fourier(), strength=0.1)
     down, up = (p.detach().numpy() for p in (quantizer.noise.down, quantizer.noise.up))
-    assert down.shape == (2, 8)  # a bottleneck of a quarter
+    assert down.shape == (2, 8)  # a quarter, below 64 values
+    assert [NoisyActSign(n, Fourier()).noise.down.shape for n in (63, 64, 576)] == [(15, 63), (1, 64), (9, 576)]
     expected = np.sign(x[1, :, 2, 4].numpy()) + 0.1 * noise(x[1, :, 2, 4].numpy(), down, up)
     assert np.allclose(quantizer(x)[1, :, 2, 4].detach().numpy(), expected, atol=1e-6)
     assert torch.equal(quantizer.eval()(x), torch.sign(x))

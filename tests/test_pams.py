@@ -58,8 +58,11 @@ def test_pams_ranges_calibrate_in_the_first_epoch_and_learn_faster(tiny: None) -
     for progress, expected in ((0.0, True), (0.033, True), (0.034, False), (0.9, False)):
         algorithm.on_progress(network, progress)
         assert all(act.calibrating is expected for act in acts)
-    slow, fast = algorithm.parameter_groups(network, 1e-4)
-    assert fast["lr"] == pytest.approx(1e-2) and {id(p) for p in fast["params"]} == {id(act.alpha) for act in acts}
+    for image_range, rate in ((1.0, 1e-2 / 255), (130.0, 1e-2 * 130 / 255), (255.0, 1e-2)):
+        network.image_range = image_range
+        slow, fast = algorithm.parameter_groups(network, 1e-4)
+        assert slow["lr"] == 1e-4 and fast["lr"] == pytest.approx(rate)
+    assert {id(p) for p in fast["params"]} == {id(act.alpha) for act in acts}
     assert len(slow["params"]) + len(fast["params"]) == len(list(network.parameters()))
 
 

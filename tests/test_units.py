@@ -8,7 +8,7 @@ from torch import nn
 
 from bench.conformance import perturb
 from bench.nn.quantizers import ChannelScaledSign, PlainSign, ShiftedSign, Sign, TwoBaseSign, sign_planes
-from bench.nn.unit import RPReLU, Unit
+from bench.nn.unit import RPReLU, Unit, plain_unit
 from bench.nouns import Unsupported
 from bench.packed.parity import relative_error
 
@@ -30,6 +30,17 @@ UNITS = {
     ),
     "frb": lambda ci, co: Unit(
         ci, co, 3, weight=TwoBaseSign(), act=ShiftedSign(ci), nonlinearity=nn.PReLU(co), skip="after"
+    ),
+    "scaled branch": lambda ci, co: Unit(
+        ci,
+        co,
+        3,
+        weight=PlainSign(),
+        act=Sign(),
+        norm=nn.BatchNorm2d(co),
+        nonlinearity=nn.PReLU(),
+        skip="before",
+        branch_scale=0.1,
     ),
     "leaky": lambda ci, co: Unit(
         ci, co, (1, 3), weight=TwoBaseSign(), act=Sign(), nonlinearity=nn.LeakyReLU(0.1), dilation=2
@@ -109,3 +120,11 @@ def test_a_nonlinearity_outside_the_format_still_trains_and_evaluates() -> None:
         unit.spec()
     with torch.no_grad():
         assert torch.isfinite(unit(torch.randn(1, 4, 5, 5))).all()
+
+
+def test_a_plain_units_weight_and_bias_start_as_pytorchs_own() -> None:
+    unit = plain_unit(64, 512, 3, PlainSign(), Sign())
+    bound = 576**-0.5
+    for parameter in (unit.weight, unit.bias):
+        assert 0.95 * bound < float(parameter.detach().abs().max()) <= bound
+        assert float(parameter.detach().std()) == pytest.approx(bound / 3**0.5, rel=0.05)

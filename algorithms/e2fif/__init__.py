@@ -12,7 +12,8 @@ PAPER = {
 }
 READING = (
     "trained on RGB although its script sets luminance alone; convolution biases are left out (BN cancels them); RCAN "
-    "as in the paper's figure, not the code, whose second convolution skips the first"
+    "as in the paper's figure, not the code, whose second convolution skips the first. On SRResNet: its long skip and "
+    "the start of its first convolution, with the backbone's bilinear image added and no mean subtracted"
 )
 
 CARDS = (

@@ -4,13 +4,18 @@ from torch import nn
 
 from algorithms.e2fif import CARDS
 from bench.nn.algorithm import CNNS, Algorithm, Place, Recipe, parts_of
+from bench.nn.backbones.edsr import LongSkip
+from bench.nn.blocks import scale_branches
 from bench.nn.estimators import identity, poly
 from bench.nn.quantizers import PlainSign, Sign
 from bench.nn.unit import Unit, skip_for
 
 
 class E2FIF(Algorithm):
-    """A full-precision path from end to end: every binary convolution has a shortcut, the tail is not binary at all."""
+    """A full-precision path from end to end: every binary convolution has a shortcut, the tail is not binary at all.
+
+    SRResNet gains the method's own long skip and the head's official start.
+    """
 
     card = CARDS[0]
     backbones = CNNS
@@ -29,8 +34,12 @@ class E2FIF(Algorithm):
         return nn.LeakyReLU(0.1)
 
     def block(self, channels: int, res_scale: float = 1.0, attention: nn.Module | None = None) -> nn.Module:
-        """The nonlinearity moves into the first unit, behind its shortcut: the same function, one pass when packed."""
-        block = super().block(channels, res_scale, attention)
+        """``res_scale`` multiplies every normalised convolution, ahead of its own shortcut.
+
+        The nonlinearity moves into the first unit, behind its shortcut: the same function, one pass when packed.
+        """
+        block = super().block(channels, 1.0, attention)
+        scale_branches(block, res_scale)
         if isinstance(block.conv1, Unit) and block.conv1.skip == "after":
             block.conv1.skip, block.conv1.nonlinearity = "before", block.nonlinearity
             block.nonlinearity = nn.Identity()
@@ -45,7 +54,11 @@ class E2FIF(Algorithm):
 
     def build(self, backbone: str, scale: int) -> nn.Module:
         network = super().build(backbone, scale)
-        channels = next(parts_of(network.head, nn.Conv2d)).out_channels
+        head = next(parts_of(network.head, nn.Conv2d))
+        channels = head.out_channels
+        if backbone == "srresnet":
+            head.reset_parameters()
+            network.body = LongSkip(*network.body)
         network.upsampler, network.tail = self.ending(channels, scale)
         return network
 

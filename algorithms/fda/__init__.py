@@ -12,8 +12,9 @@ CARD = Card(
     family="binary",
     provenance=(
         "paper and BiBench's code: scale per channel, no mean shift (the slides name one), estimator cut off at "
-        "|x| > 1. The noise branch is off outside training, so the network is binary at any time; where alpha meets "
-        "the noise, and BN and Hardtanh in the backbone's block, are our reading"
+        "|x| > 1, alpha in the gradient and on the noise, whose branch is a 64th as wide (a quarter below 64 values). "
+        "The noise branch is off outside training, so the network is binary at any time; the schedules' 100 epochs, "
+        "and BN and Hardtanh in the backbone's block, are our reading"
     ),
     formula="y = BN(alpha_o sign(W_o) * sign(x)), sign' = (4w/pi) sum cos((2i+1)wx)",
     deploy={"Larq": "", "daBNN": ""},

@@ -10,6 +10,9 @@ from bench.nn.binarizers import NoisyActSign, NoisySign
 from bench.nn.estimators import Fourier
 from bench.nn.unit import Unit
 
+EPOCHS = 100
+"""Steps in which the schedules move; a task's own number in the official code."""
+
 
 class FDA(Algorithm):
     """Sign differentiates as its truncated Fourier series; a fading noise branch stands in for the missing terms."""
@@ -27,7 +30,8 @@ class FDA(Algorithm):
         return nn.Hardtanh()
 
     def on_progress(self, network: nn.Module, progress: float) -> None:
-        """The series grows from n = 9 to 18, the noise fades from 0.1 to 0 along a cosine."""
+        """The series grows from n = 9 towards 18, the noise fades from 0.1 to 0 along a cosine, both epoch by epoch."""
+        epoch = int(EPOCHS * progress)
         for quantizer in (*parts_of(network, NoisySign), *parts_of(network, NoisyActSign)):
-            quantizer.estimator.terms = round(9 + 9 * progress)
-            quantizer.strength = 0.05 * (1 + math.cos(math.pi * progress))
+            quantizer.estimator.terms = 9 + 9 * epoch // EPOCHS
+            quantizer.strength = 0.05 * (1 + math.cos(math.pi * (epoch + 1) / EPOCHS))

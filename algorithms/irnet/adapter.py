@@ -5,9 +5,10 @@ from torch import nn
 from algorithms.irnet import CARD
 from bench.nn.algorithm import CNNS, Algorithm, Place, parts_of
 from bench.nn.binarizers import ShiftScaledSign
+from bench.nn.blocks import BoundedBlock, fit_bounds
 from bench.nn.estimators import Tanh
 from bench.nn.quantizers import Sign
-from bench.nn.unit import Unit
+from bench.nn.unit import Unit, skip_for
 
 
 class IRNet(Algorithm):
@@ -15,6 +16,7 @@ class IRNet(Algorithm):
 
     card = CARD
     backbones = CNNS
+    block_shortcut = False
 
     def __init__(self, t_first: float = 1e-3, t_last: float = 10.0):
         self.t_first, self.t_last = t_first, t_last
@@ -23,10 +25,17 @@ class IRNet(Algorithm):
         return Unit(
             cin, cout, kernel,
             weight=ShiftScaledSign(Tanh(self.t_first)), act=Sign(Tanh(self.t_first)), norm=nn.BatchNorm2d(cout),
+            skip=skip_for(cin, cout, place),
         )  # fmt: skip
 
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.Hardtanh()
+
+    def block(self, channels: int, res_scale: float = 1.0, attention: nn.Module | None = None) -> nn.Module:
+        return BoundedBlock(self, channels, res_scale, attention)
+
+    def build(self, backbone: str, scale: int) -> nn.Module:
+        return fit_bounds(super().build(backbone, scale), backbone)
 
     def on_progress(self, network: nn.Module, progress: float) -> None:
         """t runs from its first to its last value at a constant rate of log t."""

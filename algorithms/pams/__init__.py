@@ -10,7 +10,9 @@ PAPER = {
 }
 READING = (
     "official code for alpha's gradient and the transfer loss (the paper's are options); alpha starts by running mean "
-    "as in the paper (the code takes the last batch: an option) and clips from the start"
+    "as in the paper (the code takes the last batch: an option) and clips from the start. Paper and code differ on the "
+    "start: the network starts from the full-precision one here, the released script loads that into the teacher alone "
+    "and starts at random. Ranges learn at 1e-2 beside 1e-4 for images in 0..255, in proportion for smaller ranges"
 )
 FORMULA = "y = a round(clip(x, -a, a) n / a) / n * m round(W n / m) / n + b, m = max|W|, n = 2^(k-1) - 1"
 

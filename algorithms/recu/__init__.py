@@ -11,9 +11,10 @@ CARD = Card(
     url="https://arxiv.org/abs/2103.12369",
     family="binary",
     provenance=(
-        "official code: the scale per channel is learned (the slides call it a statistic). BN and Hardtanh in the "
-        "backbone's block is our reading"
+        "official code: the scale per channel is learned (the slides call it a statistic); order sign - conv - BN - "
+        "shortcut - Hardtanh around every convolution, as in its ResNets. The image enters in [0, 10] on SRResNet, "
+        "in [0, 1] elsewhere, so that features start within Hardtanh's bounds (our reading)"
     ),
-    formula="y = BN(gamma_o sign(clamp(W', -q, q)) * sign(x)), W' standardised, q = -E|W'| ln(2 - 2 tau)",
+    formula="y = hardtanh(x + BN(gamma_o sign(clamp(W', -q, q)) * sign(x))), W' standardised, q = -E|W'| ln(2 - 2 tau)",
     deploy={"Larq": "", "daBNN": ""},
 )

@@ -7,8 +7,9 @@ from torch import nn
 from algorithms.recu import CARD
 from bench.nn.algorithm import CNNS, Algorithm, Place, parts_of
 from bench.nn.binarizers import ImageScaledSign, RectifiedSign
+from bench.nn.blocks import BoundedBlock, fit_bounds
 from bench.nn.estimators import poly
-from bench.nn.unit import Unit
+from bench.nn.unit import Unit, skip_for
 
 
 class ReCU(Algorithm):
@@ -16,12 +17,23 @@ class ReCU(Algorithm):
 
     card = CARD
     backbones = CNNS
+    block_shortcut = False
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
-        return Unit(cin, cout, kernel, weight=RectifiedSign(cout), act=ImageScaledSign(poly), norm=nn.BatchNorm2d(cout))
+        return Unit(
+            cin, cout, kernel,
+            weight=RectifiedSign(cout), act=ImageScaledSign(poly), norm=nn.BatchNorm2d(cout),
+            skip=skip_for(cin, cout, place),
+        )  # fmt: skip
 
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.Hardtanh()
+
+    def block(self, channels: int, res_scale: float = 1.0, attention: nn.Module | None = None) -> nn.Module:
+        return BoundedBlock(self, channels, res_scale, attention)
+
+    def build(self, backbone: str, scale: int) -> nn.Module:
+        return fit_bounds(super().build(backbone, scale), backbone)
 
     def on_progress(self, network: nn.Module, progress: float) -> None:
         """tau rises from 0.85 to 0.99, slowly first."""

@@ -155,9 +155,9 @@ class NoiseBranch(nn.Module):
 
     training_only = True
 
-    def __init__(self, width: int, reduction: int):
+    def __init__(self, width: int):
         super().__init__()
-        hidden = max(1, width // reduction)
+        hidden = width // 64 or max(1, width // 4)  # the official code falls back where a 64th is nothing
         self.down, self.up = nn.Parameter(torch.empty(hidden, width)), nn.Parameter(torch.empty(width, hidden))
         for parameter in (self.down, self.up):
             nn.init.kaiming_uniform_(parameter, a=math.sqrt(5))
@@ -169,20 +169,20 @@ class NoiseBranch(nn.Module):
 class NoisySign(WeightQuantizer):
     """alpha_o * (sign(W_o) + strength * noise(W_o)) in training, alpha_o * sign(W_o) in evaluation (FDA-BNN, eq. 14).
 
-    alpha_o = mean |W_o| is a constant for the gradient. The noise branch sees an output channel's weights as one vector
-    and fades with ``strength``; a network with any left would not be binary.
+    alpha_o = mean |W_o| is a constant, by which the gradient is multiplied (BiBench's code). The noise branch sees an
+    output channel's weights as one vector and fades with ``strength``; a network with any left would not be binary.
     """
 
     def __init__(self, weights_per_channel: int, estimator: Estimator, strength: float = 0.1):
         super().__init__()
-        self.noise = NoiseBranch(weights_per_channel, reduction=64)
+        self.noise = NoiseBranch(weights_per_channel)
         self.estimator, self.strength = estimator, strength
 
     def forward(self, weight: Tensor) -> Tensor:
         values = sign(weight, self.estimator)
         if self.training and self.strength > 0:
             values = values + self.strength * self.noise(weight.flatten(1)).view_as(weight)
-        return scale_values(values, channel_mean(weight))
+        return values * channel_mean(weight)
 
 
 class NoisyActSign(ActQuantizer):
@@ -190,7 +190,7 @@ class NoisyActSign(ActQuantizer):
 
     def __init__(self, channels: int, estimator: Estimator, strength: float = 0.1):
         super().__init__()
-        self.noise = NoiseBranch(channels, reduction=4)
+        self.noise = NoiseBranch(channels)
         self.estimator, self.strength = estimator, strength
 
     def forward(self, x: Tensor) -> Tensor:

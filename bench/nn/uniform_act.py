@@ -123,11 +123,16 @@ class PamsRange(LearnedRange):
 
 
 def pams_groups(network: nn.Module, learning_rate: float) -> list[dict[str, object]]:
-    """Optimizer groups of PAMS and CADyQ: ranges learn 100 times as fast as the rest, 1e-2 beside 1e-4."""
+    """Optimizer groups of PAMS and CADyQ: ranges learn 100 times as fast as the rest, 1e-2 beside 1e-4.
+
+    That ratio belongs to features of images in 0..255. Where the network works on another range, its features and
+    their ranges are smaller or larger by the same factor, and so is a step of the optimizer on them.
+    """
+    ratio = 100 * network.image_range / 255
     ranges = [act.alpha for act in parts_of(network, PamsRange)]
     fast = {id(alpha) for alpha in ranges}
     others = [parameter for parameter in network.parameters() if id(parameter) not in fast]
-    return [{"params": others, "lr": learning_rate}, {"params": ranges, "lr": 100 * learning_rate}]
+    return [{"params": others, "lr": learning_rate}, {"params": ranges, "lr": ratio * learning_rate}]
 
 
 class LearnedStep(UniformAct):

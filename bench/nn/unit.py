@@ -43,6 +43,7 @@ class Unit(UnitShell):
 
     ``skip`` adds the unit's input to its output, before or after the nonlinearity. With ``cout = m * cin`` the input's
     channels are repeated m times each; ahead of a pixel shuffle this is nearest-neighbour upsampling of the input.
+    ``branch_scale`` multiplies the normalised convolution before anything is added to it (EDSR's res_scale, 0.1).
 
     The unit has two forms. While gradients flow it computes the method's own differentiable expression. In evaluation
     (``eval()`` and ``no_grad``) it computes the same function the way it is deployed: integer accumulators, which
@@ -67,6 +68,7 @@ class Unit(UnitShell):
         scale_map: nn.Module | None = None,
         skip: Skip = "none",
         dilation: int = 1,
+        branch_scale: float = 1.0,
     ):
         super().__init__(cin, cout, skip, scale_map)
         kh, kw = (kernel, kernel) if isinstance(kernel, int) else kernel
@@ -76,7 +78,7 @@ class Unit(UnitShell):
         self.quantize_weight, self.quantize_act = weight, act
         self.norm, self.nonlinearity = norm, nonlinearity
         self.padding = (dilation * (kh // 2), dilation * (kw // 2))
-        self.dilation = dilation
+        self.dilation, self.branch_scale = dilation, branch_scale
 
     def compute(self, x: Tensor, shortcut: Tensor | None, scale_map: Tensor | None) -> Tensor:
         if not self.training and not torch.is_grad_enabled():
@@ -95,6 +97,8 @@ class Unit(UnitShell):
             y = y + self.bias.view(-1, 1, 1)
         if self.norm is not None:
             y = self.norm(y)
+        if self.branch_scale != 1.0:
+            y = y * self.branch_scale
         if self.skip == "before":
             y = y + shortcut
         if self.nonlinearity is not None:
@@ -124,6 +128,8 @@ class Unit(UnitShell):
             gain = self.norm.weight.detach() / torch.sqrt(self.norm.running_var + self.norm.eps)
             shifted = -self.norm.running_mean if bias is None else bias - self.norm.running_mean
             scale, bias = scale * gain, shifted * gain + self.norm.bias.detach()
+        if self.branch_scale != 1.0:
+            scale, bias = scale * self.branch_scale, None if bias is None else bias * self.branch_scale
         pre, slope, post = _bend(self.nonlinearity, self.cout)
         epilogue = Epilogue(scale, bias, self.scale_map is not None, pre, slope, post, self.skip)
         return LayerSpec(
@@ -134,13 +140,16 @@ class Unit(UnitShell):
 def plain_unit(
     cin: int, cout: int, kernel: int, weight: WeightQuantizer, act: ActQuantizer, skip: Skip = "none"
 ) -> Unit:
-    """A unit in place of a convolution and nothing more but ``skip``: with bias, weights starting as PyTorch's own do.
+    """A unit in place of a convolution and nothing more but ``skip``: with bias, both starting as PyTorch's own do.
 
-    Uniform within +-1 / sqrt(fan-in), as in the official code of PAMS and QuantSR. `Unit`'s own, wider start suits
-    units that normalise; without, a residual network's features would grow with every block.
+    Weights and biases are uniform within +-1 / sqrt(fan-in), as in the official code of PAMS, CADyQ and QuantSR.
+    `Unit`'s own, wider start suits units that normalise; without, a residual network's features would grow with every
+    block.
     """
     unit = Unit(cin, cout, kernel, weight=weight, act=act, bias=True, skip=skip)
-    nn.init.kaiming_uniform_(unit.weight, a=5**0.5)
+    bound = unit.weight[0].numel() ** -0.5
+    nn.init.uniform_(unit.weight, -bound, bound)
+    nn.init.uniform_(unit.bias, -bound, bound)
     return unit
 
 
