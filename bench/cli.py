@@ -14,6 +14,7 @@ from bench.cli_settings import build_settings, count, size
 from bench.nouns import Context, UserError
 from bench.saved import FOLDER
 from bench.sr.catalog import SETS
+from bench.terminal import prepare_streams
 
 if TYPE_CHECKING:
     from bench.discover import Registry
@@ -54,6 +55,7 @@ class Rooms:
 
 def main(argv: Sequence[str] | None = None, rooms: Rooms = Rooms()) -> int:
     """Run the command line; the exit code. Mistakes of the user end in one message and code 2."""
+    prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and not words[0].startswith("-"):

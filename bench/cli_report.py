@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.cli import FORMATS, LOCAL_STORE, PAGES, ROOT
 from bench.cli_run import reports_exist
+from bench.extras import install_command
 from bench.nouns import UserError
 from bench.plan import pick
 from bench.sr.catalog import SETS
@@ -52,6 +53,9 @@ def main(argv: Sequence[str]) -> int:
     import reports
 
     crops = [] if flags.crops == "none" else pick("data set", flags.crops, list(SETS))
-    for page in reports.build(stores, flags.site or flags.out, formats, crops=crops):
-        sys.stdout.write(f"Page: {page}\n")
+    try:
+        made = reports.build(stores, flags.site or flags.out, formats, crops=crops)
+    except ImportError as error:
+        raise UserError(f"a package of the base is missing or broken ({error}). Run: {install_command([])}") from None
+    sys.stdout.write("".join(f"Page: {page}\n" for page in made))
     return 0

@@ -6,7 +6,7 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -158,13 +158,10 @@ def show_results(summary: Summary, store: Store, pages: Path, formats: list[str]
     if not reports_exist():
         sys.stderr.write("reports/ is not there: records only, no table and no page.\n")
     elif summary.records:
-        try:
-            _show_reports(summary, store, pages, formats, cards)
-        except Exception as error:
-            log = store.root / "logs" / "report.log"
-            _write_log(log, traceback.format_exc())
-            sys.stderr.write(f"failed: the report ({type(error).__name__}: {_reason(error)})\n  log: {log}\n")
-            code = 1
+        for name in dict.fromkeys(record.cell.track for record in summary.records):
+            _attempt(f"the table of {name}", store, lambda name=name: _show_table(summary, name, cards))
+        for name in [] if summary.interrupted else formats:
+            _attempt(f"the page ({name})", store, lambda name=name: _make_page(store, pages, name, cards))
     sys.stdout.write(f"Records: {store.root}\n")
     sys.stdout.flush()
     _show_failures(summary.failed)
@@ -189,12 +186,29 @@ def _show_failures(failed: Iterable[tuple[Cell, str, Path]]) -> None:
         sys.stderr.write(f"failed: {names}\n  {reason}\n{logs}")
 
 
-def _show_reports(summary: Summary, store: Store, pages: Path, formats: list[str], cards: Mapping[str, Card]) -> None:
+def _attempt(what: str, store: Store, make: Callable[[], None]) -> None:
+    """Make a part of the report. One that fails is told and costs neither the other parts nor the exit code."""
+    try:
+        make()
+    except Exception as error:
+        log = store.root / "logs" / "report.log"
+        _write_log(log, traceback.format_exc())
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        sys.stderr.write(
+            f"not made: {what} ({kind}{_reason(error)})\n  log: {log}\n"
+            f"  Every record is written. Once it is mended: python run_bench.py report --store {store.root}\n"
+        )
+
+
+def _show_table(summary: Summary, track: str, cards: Mapping[str, Card]) -> None:
     import reports
 
-    for name in dict.fromkeys(record.cell.track for record in summary.records):
-        chosen = [record for record in summary.records if record.cell.track == name]
-        sys.stdout.write(f"\n{reports.console(chosen, name, cards)}\n\n")
-    if not summary.interrupted:
-        for page in reports.build([store.root], pages, formats, cards):
-            sys.stdout.write(f"Page:    {page}\n")
+    chosen = [record for record in summary.records if record.cell.track == track]
+    sys.stdout.write(f"\n{reports.table_text(chosen, track, cards)}\n\n")
+
+
+def _make_page(store: Store, pages: Path, name: str, cards: Mapping[str, Card]) -> None:
+    import reports
+
+    for page in reports.build([store.root], pages, [name], cards):
+        sys.stdout.write(f"Page:    {page}\n")

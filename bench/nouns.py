@@ -186,6 +186,7 @@ class Track(Protocol):
     """One kind of measurement. A track is a module under ``tracks/`` with an instance named TRACK.
 
     A track that takes options of its own (``--set track.option=value``) names them in ``options``: name -> help.
+    One that needs more than the base installation has a method ``extras(settings)``: extras of pyproject.toml.
     """
 
     name: str

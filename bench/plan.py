@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.discover import Registry, unknown
+from bench.extras import require
 from bench.names import comma_separated
 from bench.nouns import Cell, Settings, Track, UserError
 from bench.provenance import Identity, Stamp
@@ -121,9 +122,11 @@ def plan(
     """Every cell of the selection in the order it will run, each with its fate.
 
     Raises:
-        UserError: nothing is selected, a record of a later program is in the way, or a track refuses its settings.
+        UserError: nothing is selected, a record of a later program is in the way, a track refuses its settings or needs
+            what is not installed.
     """
     cards = [registry.cards[key] for key in algorithms]
+    require({f"the track {t.name}": t.extras(settings) for t in tracks if hasattr(t, "extras")})  # pyright: ignore
     planned = []
     for track in tracks:
         for cell in track.cells(cards, list(backbones), list(scales), settings):

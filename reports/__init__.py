@@ -1,24 +1,29 @@
-"""From records to tables and pages. Needs no torch and changes no number."""
+"""From records to tables and pages. Needs no torch and changes no number.
+
+What a format needs is imported when it is made, so that a broken package costs that format alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.files import write_atomic
 from bench.nouns import Card, UserError
 from bench.record import Record
-from bench.scoring import ScoringRule
+from bench.scoring.rule import ScoringRule
 from bench.store import load
-from reports.album import Album
-from reports.board import boards
-from reports.console import console_text, markdown_text
-from reports.crops import NONE, crop_rows
-from reports.html import page
+from reports.known import Known
 from reports.known import known as everything_known
-from reports.latex import latex_document
-from reports.site import site_links, site_pages
 from reports.tables import track_table, tracks_in
+
+if TYPE_CHECKING:
+    from reports.board import Board
+    from reports.crops import Crops
+    from reports.html import Links
+    from reports.table import Table
 
 FILES = {"html": "index.html", "latex": "tables.tex", "md": "tables.md"}
 """Format -> name of the file it makes."""
@@ -26,8 +31,10 @@ SITE = "site"
 """The format of several pages: the leaderboard, each method, each track."""
 
 
-def console(records: Sequence[Record], track: str, cards: Mapping[str, Card] | None = None) -> str:
+def table_text(records: Sequence[Record], track: str, cards: Mapping[str, Card] | None = None) -> str:
     """The table of one track as text for a terminal. ``cards`` adds methods that are not installed."""
+    from reports.console import console_text
+
     return console_text(track_table(records, track, everything_known(cards, records)))
 
 
@@ -58,23 +65,69 @@ def build(
     records = latest(loaded.records)
     if not records:
         raise UserError(f"no records in {', '.join(map(str, store_dirs))}. Run a track first, or name another --store.")
-    known = everything_known(cards, records)
-    rule = ScoringRule()
-    scored = boards(records, rule, known)
-    tables = [track_table(records, track, known) for track in tracks_in(records)]
-    problems = [str(problem) for problem in loaded.problems]
-    pictures = crop_rows(records, Album(store_dirs), known, crops) if {"html", SITE} & set(formats) else NONE
-    texts = {
-        "html": lambda: page(records, tables, scored, rule, known, problems, crops=pictures),
-        "latex": lambda: latex_document([scored[0].table, *tables]),
-        "md": lambda: "\n".join(markdown_text(table) for table in (scored[0].table, *tables)),
-    }
-    written = [_write(out / FILES[name], texts[name]()) for name in formats if name != SITE]
+    material = _Material(records, everything_known(cards, records), [str(problem) for problem in loaded.problems])
+    single = [name for name in formats if name != SITE]
+    written = [_write(out / FILES[name], _text(name, material, store_dirs, crops)) for name in single]
     if SITE in formats:
-        pages = site_pages(records, tables, known, pictures)
-        first = page(records, tables, scored, rule, known, problems, site_links(records, known, pages), pictures)
-        written += [_write(out / name, text) for name, text in {FILES["html"]: first, **pages}.items()]
+        written += [_write(out / name, text) for name, text in _site(material, store_dirs, crops).items()]
     return written
+
+
+class _Material:
+    """What every format is made of; tables and boards are made once."""
+
+    def __init__(self, records: Sequence[Record], known: Known, problems: Sequence[str]) -> None:
+        self.records, self.known, self.problems = records, known, problems
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        return [track_table(self.records, track, self.known) for track in tracks_in(self.records)]
+
+    @cached_property
+    def boards(self) -> list[Board]:
+        from reports.board import boards
+
+        return boards(self.records, ScoringRule(), self.known)
+
+
+def _text(name: str, material: _Material, stores: Sequence[Path], crops: Collection[str] | None) -> str:
+    """One of the formats that are a single file."""
+    tables = (material.boards[0].table, *material.tables)
+    if name == "latex":
+        from reports.latex import latex_document
+
+        return latex_document(tables)
+    if name == "md":
+        from reports.console import markdown_text
+
+        return "\n".join(map(markdown_text, tables))
+    return _page(material, _pictures(material, stores, crops))
+
+
+def _site(material: _Material, stores: Sequence[Path], crops: Collection[str] | None) -> dict[str, str]:
+    """Every page of a site by its path."""
+    from reports.site import site_links, site_pages
+
+    pictures = _pictures(material, stores, crops)
+    pages = site_pages(material.records, material.tables, material.known, pictures)
+    first = _page(material, pictures, site_links(material.records, material.known, pages))
+    return {FILES["html"]: first, **pages}
+
+
+def _page(material: _Material, pictures: Crops, links: Links | None = None) -> str:
+    from reports.html import page
+
+    return page(
+        material.records, material.tables, material.boards, ScoringRule(), material.known, material.problems, links,
+        pictures,
+    )  # fmt: skip
+
+
+def _pictures(material: _Material, stores: Sequence[Path], crops: Collection[str] | None) -> Crops:
+    from reports.album import Album
+    from reports.crops import crop_rows
+
+    return crop_rows(material.records, Album(stores), material.known, crops)
 
 
 def latest(records: Sequence[Record]) -> list[Record]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import bench as bench_package
 from bench.cli import Rooms, main
 from bench.discover import Registry, discover
 
@@ -19,6 +20,7 @@ from bench.discover import Registry, discover
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
+assert Path(bench_package.__file__).resolve().parents[1] == ROOT, "these would be tests of another checkout's code"
 FAKES = Rooms("fakes.algorithms", "fakes.tracks")
 
 

@@ -113,7 +113,7 @@ def test_odd_records_still_make_every_page(tmp_path: Path, name: str) -> None:
     made = reports.build([store], tmp_path / "out", ["html", "latex", "md", "site"], CARDS)
     assert len(made) >= 6 and all(path.stat().st_size > 100 for path in made)
     for track in tracks_in(ODD[name]):
-        assert reports.console(ODD[name], track, CARDS).strip()
+        assert reports.table_text(ODD[name], track, CARDS).strip()
 
 
 NO_TORCH = """
@@ -130,7 +130,7 @@ import reports
 for path in reports.build([Path(sys.argv[1])], Path(sys.argv[2]), ["html", "latex", "md"]):
     print(path)
 from bench.store import load
-print(reports.console(load([Path(sys.argv[1])]).records, "infer"))
+print(reports.table_text(load([Path(sys.argv[1])]).records, "infer"))
 assert "torch" not in sys.modules
 """
 

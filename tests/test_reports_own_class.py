@@ -61,7 +61,7 @@ def test_a_page_made_later_knows_the_method(tmp_path: Path) -> None:
     assert (facts["name"], facts["bits"], facts["family"]) == ("My <b>own</b>", "2/3", "low-bit")
     assert facts["url"] == "https://example.org/mine" and ["Bases", "2"] in facts["facts"]
     assert "My &lt;b&gt;own&lt;/b&gt;" in (tmp_path / "out/methods/mine.html").read_text()
-    assert "2/3" in reports.console([noted(NOTE)], "comp")
+    assert "2/3" in reports.table_text([noted(NOTE)], "comp")
 
 
 def test_its_command_names_the_class() -> None:

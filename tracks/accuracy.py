@@ -58,6 +58,9 @@ class Accuracy:
         ),
     )
 
+    def extras(self, settings: Settings) -> tuple[str, ...]:
+        return ("metrics",) if Options(self.name, settings).names("metrics") else ()
+
     def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
         options = self._checked(settings)
         ending = PLUS if options.switch("self_ensemble") else ""

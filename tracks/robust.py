@@ -54,6 +54,9 @@ class Robust:
         ),
     )
 
+    def extras(self, settings: Settings) -> tuple[str, ...]:
+        return ("robust",)
+
     def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
         self._grid(settings)
         self._options(settings).positive("memory_mb", MEMORY_MB)

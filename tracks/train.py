@@ -51,6 +51,9 @@ class Train:
         "data": "folder of training pictures; default: the built-in photographs",
     }
 
+    def extras(self, settings: Settings) -> tuple[str, ...]:
+        return ("train",)
+
     def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
         """One a network. The case names the sweep's budget and the threads."""
         iterations, batch, patch = self._sweep(settings)

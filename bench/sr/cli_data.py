@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.extras import require
 from bench.nouns import UserError
 from bench.sr.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
 from bench.sr.protocol import SR_Y_V1
@@ -73,6 +74,7 @@ def fetch(root: Path, options: argparse.Namespace) -> int:
     """Download one set from an address that the user gives, with its hash."""
     from bench.sr.fetch import fetch as fetch_set
 
+    require({"data fetch": ("data",)})
     if len(options.sets) != 1:
         raise UserError(f"data fetch: got {len(options.sets)} sets, expected one: {', '.join(SETS)}.")
     info = resolve(options.sets[0])

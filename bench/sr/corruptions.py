@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.extras import install_command
 from bench.names import comma_separated
 from bench.nouns import UserError
 from bench.sr.images import pixel_sha256
@@ -105,7 +106,7 @@ def _package():
         from imagecorruptions import corrupt as package_corrupt
     except ImportError as error:
         raise UserError(
-            f"the package imagecorruptions-imaug cannot be imported ({error}). Install it: "
-            "pip install imagecorruptions-imaug."
+            f"the package imagecorruptions-imaug cannot be imported ({error}). In the repository, run: "
+            f"{install_command(['robust'])}"
         ) from error
     return package_corrupt

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli_settings import count
 from bench.discover import Registry, discover
+from bench.extras import require
+from bench.nn.training.flags import training_parser
 from bench.nouns import UserError
 from bench.plan import pick, pick_algorithms, pick_scales
 
@@ -27,23 +28,11 @@ TEACHER = "fp32"
 VALIDATION_SIDE = 240
 """Validation pictures are cut to this many high-resolution pixels a side."""
 
-EXAMPLES = """\
-examples:
-  run_bench.py train --algos frb --preset smoke                     two minutes on the built-in photographs
-  run_bench.py train --algos fp32,frb --scale 4 --data DIR          the reference budget, teacher first
-  run_bench.py train --algos frb --scale 2 --data DIR --preset paper   the recipe as published
-  run_bench.py train ... --resume                                   go on after Ctrl-C, a crash, a reboot
-
-Each run has a folder: checkpoints, weights.safetensors, record.json. Use the weights with
-  run_bench.py --algos frb --track accuracy --weights frb=FOLDER/weights.safetensors
-Stop at any time with Ctrl-C: --resume goes on, and on a CPU ends in the very same weights.
-Exit code: 0 all trained, 2 a mistake or a diverged run, 130 interrupted.
-"""
-
 
 def main(argv: Sequence[str]) -> int:
     """Train every selected algorithm, one after another; the exit code. Raises UserError."""
-    flags = _parser().parse_args(argv)
+    flags = training_parser().parse_args(argv)
+    require({"training": ("train",)})
     registry, keys = pick_algorithms(flags.algos, discover())
     (backbone,) = _one(pick("backbone", flags.backbone, list(registry.backbones)), "--backbone")
     (scale,) = _one(pick_scales(flags.scale, registry, [4]), "--scale")
@@ -208,43 +197,3 @@ def _precision(wanted: str, device: str) -> str:
     if wanted != "auto":
         return wanted
     return "bf16" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "fp32"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run_bench.py train",
-        description="Train networks by their methods' recipes.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    what = parser.add_argument_group("what to train")
-    what.add_argument("--algos", required=True, metavar="LIST", help="keys, or path/to/file.py:Class")
-    what.add_argument("--backbone", default="srresnet", metavar="NAME", help="default: srresnet")
-    what.add_argument("--scale", default="4", metavar="N", help="upscaling factor (default 4)")
-    what.add_argument("--data", default="sample", metavar="DIR", help="folder of pictures; default: sample (built in)")
-    what.add_argument("--validate", metavar="DIR", help="folder of validation pictures; default: sample")
-    what.add_argument("--teacher", type=Path, metavar="FILE", help="full-precision weights, for methods that need them")
-    how = parser.add_argument_group("how (a preset shortens the paper's recipe; flags override it)")
-    how.add_argument("--preset", choices=("smoke", "reference", "paper"),
-                     help="default: reference, or smoke on sample")  # fmt: skip
-    how.add_argument("--iterations", type=count, metavar="N")
-    how.add_argument("--batch", type=count, metavar="N", help="patches an iteration, over all devices")
-    how.add_argument("--patch", type=count, metavar="N", help="low-resolution patch side, pixels")
-    how.add_argument("--learning-rate", type=float, metavar="X")
-    how.add_argument("--seed", type=int, default=0, metavar="N")
-    how.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default 1)")
-    how.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
-    how.add_argument("--devices", type=count, default=1, metavar="N", help="GPUs, or processes on a CPU; several: DDP")
-    how.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto",
-                     help="auto: bf16 on a GPU, fp32 on a CPU")  # fmt: skip
-    out = parser.add_argument_group("results")
-    out.add_argument("--out", type=Path, metavar="DIR", help="folder of runs; default: results/local/train")
-    out.add_argument("--resume", action="store_true",
-                     help="go on from the newest checkpoint; runs not begun yet start, finished ones stay")  # fmt: skip
-    out.add_argument("--validate-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
-    out.add_argument("--checkpoint-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
-    out.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run's folder")
-    out.add_argument("--store-reference", action="store_true",
-                     help="keep results, with --resume finished ones too, as reference weights")  # fmt: skip
-    return parser

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.discover import unknown
+from bench.extras import install_command
 from bench.names import comma_separated
 from bench.nouns import UserError
 
@@ -74,8 +75,8 @@ def pick_peers(text: str) -> list[str]:
             raise unknown("baseline", name, PEERS)
         if lacking := missing(PEERS[name]):
             raise UserError(
-                f"baseline {name} needs {', '.join(lacking)}, not installed for this Python. "
-                'Run `pip install -e ".[peers]"` in the repository, or leave the baseline out.'
+                f"baseline {name} needs {', '.join(lacking)}, which this Python does not have. "
+                f"Leave it out, or run in the repository: {install_command(['peers'])}"
             )
     return list(dict.fromkeys([REFERENCE, *names]))
 
