@@ -18,6 +18,6 @@ if __name__ == "__main__":
     if IMPORTED != HERE:
         sys.stderr.write(MIXED)
         raise SystemExit(2)
-    from bench.cli import main
+    from bench.app.main import main
 
     raise SystemExit(main())

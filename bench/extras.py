@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from types import MappingProxyType
 
-from bench.nouns import UserError
+from bench.contract import UserError
 
 EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.files import write_atomic
-from bench.nouns import Card, UserError
-from bench.record import Record
+from bench.contract import Card, UserError
+from bench.contract.atomic_files import write_atomic
+from bench.records.record import Record
+from bench.records.store import load
 from bench.scoring.rule import ScoringRule
-from bench.store import load
 from reports.known import Known
 from reports.known import known as everything_known
 from reports.tables import track_table, tracks_in

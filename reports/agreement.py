@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.labels import UNKNOWN, budget_of
-from bench.published import Published
-from bench.record import Record
+from bench.contract.weight_labels import UNKNOWN, budget_of
+from bench.records.published import Published
+from bench.records.record import Record
 from bench.scoring.agreement import FEWEST, Agreement, Flip, agree
 from reports.known import Known, backbone_title
 from reports.table import Column, Entry, Row, Table

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.nouns import Cell
-from bench.saved import FOLDER, picture_path, truth_path
+from bench.contract import Cell
+from bench.records.saved_pictures import FOLDER, picture_path, truth_path
 
 MAX_PIXELS = 64_000_000
 """Larger files are not decoded: no benchmark picture comes near it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.record import Record
+from bench.records.record import Record
 from bench.scoring import PARTS, Part, ScoreRow, ScoreTable, ScoringRule, score
 from reports.known import Known, backbone_title
 from reports.table import Column, Entry, Row, Table, marked

@@ -9,8 +9,8 @@ from statistics import pvariance
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.record import Record
-from bench.saved import saved_pictures
+from bench.records.record import Record
+from bench.records.saved_pictures import saved_pictures
 from reports.album import Album, Pixels
 
 SIDE = 64

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from bench.nouns import Card
-from bench.plan import Preset, load_preset
-from bench.record import Record
+from bench.contract import Card
+from bench.plan.cells import Preset, load_preset
+from bench.records.record import Record
 
 PRESETS = ("quick", "paper", "smoke")
 """In the order in which they are preferred; the first is the default."""

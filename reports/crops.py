@@ -15,8 +15,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageDraw
 
-from bench.record import Record
-from bench.saved import saved_pictures
+from bench.records.record import Record
+from bench.records.saved_pictures import saved_pictures
 from reports.album import Album, Pixels
 from reports.choose import Box, choose, output_of, score, truth_hash
 from reports.known import Known, backbone_title

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from bench.published import Published, matching
-from bench.record import Measured, Record
+from bench.records.published import Published, matching
+from bench.records.record import Measured, Record
 from bench.scoring.means import mean, sample_sd
 from reports.known import Known
 from reports.layout import Layout

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.record import Record
+from bench.records.record import Record
 from bench.scoring import ScoringRule
 from reports.board import Board
 from reports.crops import NONE, Crops

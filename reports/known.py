@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bench.backbones import BACKBONES
-from bench.discover import discover
-from bench.nouns import Card, UserError
-from bench.published import Published, Source, load, sources
-from bench.record import Record
+from bench.contract import Card, UserError
+from bench.contract.backbones import BACKBONES
+from bench.plan.discover import discover
+from bench.records.published import Published, Source, load, sources
+from bench.records.record import Record
 from reports.text import clean
 
 

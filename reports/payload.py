@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.record import Record, canonical
+from bench.records.record import Record, canonical
 from bench.scoring import PARTS
 from reports.board import Board
 from reports.command import command

@@ -16,8 +16,8 @@ from typing import Any
 
 from PIL import Image
 
-from bench.files import write_atomic
-from bench.nouns import UserError
+from bench.contract import UserError
+from bench.contract.atomic_files import write_atomic
 from reports import build
 from reports.crops import FREE
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.record import Record
+from bench.records.record import Record
 from bench.scoring.means import mean
 from bench.scoring.robust import CLEAN, CORRUPTED
 from bench.scoring.rule import ScoringRule

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.backbones import BACKBONES
-from bench.discover import discover
-from bench.nouns import Card
-from bench.store import load
+from bench.contract import Card
+from bench.contract.backbones import BACKBONES
+from bench.plan.discover import discover
+from bench.records.store import load
 from reports import latest
 from reports.agreement import agreement_tables
 from reports.console import markdown_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from bench.record import Record
+from bench.records.record import Record
 from reports.agreement import TITLE, agreement_tables
 from reports.command import command
 from reports.crops import NONE, Crops

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from bench.nouns import Better
+from bench.contract import Better
 from reports.text import DASH, fixed
 
 Mark = Literal["", "best", "second"]

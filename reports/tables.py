@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bench.nouns import Metric
-from bench.record import Measured, Record
+from bench.contract import Metric
+from bench.records.record import Measured, Record
 from reports.entries import gated, measured_entries, metrics_of, network
 from reports.known import Known, backbone_title
 from reports.layout import GENERIC, LAYOUTS, TRACK_ORDER, Layout

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import pytest
 from fake_records import CARDS, realistic
 
+from bench.records.store import Store
 from bench.scoring import ScoringRule, score
-from bench.store import Store
 from reports import build, latest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import bench as bench_package
-from bench.cli import Rooms, main
-from bench.discover import Registry, discover
+from bench.app.main import Rooms, main
+from bench.plan.discover import Registry, discover
 
 # Set before torch is imported, here and in the processes that tests start: on few cores more threads only get in each
 # other's way.

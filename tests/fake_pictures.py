@@ -10,9 +10,9 @@ from fake_records import record
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.record import Record
-from bench.saved import FOLDER, SAVED, picture_path, truth_path
-from bench.store import Store
+from bench.records.record import Record
+from bench.records.saved_pictures import FOLDER, SAVED, picture_path, truth_path
+from bench.records.store import Store
 
 Pixels = NDArray[np.uint8]
 NAMES = ("calm", "busy")

@@ -6,8 +6,8 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from bench.nouns import Card, Cell, Metric
-from bench.record import Machine, Measured, Provenance, Record, sha256
+from bench.contract import Card, Cell, Metric
+from bench.records.record import Machine, Measured, Provenance, Record, sha256
 
 MACHINE = Machine(id="imaginary-2c-000000", cpu="Imaginary CPU @ 2.0 GHz", cores=2, arch="x86_64", system="Linux")
 

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from hypothesis import strategies as st
 from torch import Tensor
 
+from bench.layer.spec import Epilogue, LayerSpec, SignInput, UniformInput
 from bench.packed.kernels import supported_kernels
-from bench.packed.spec import Epilogue, LayerSpec, SignInput, UniformInput
 
 KERNELS = supported_kernels()
 

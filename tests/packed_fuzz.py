@@ -22,7 +22,7 @@ from packed_data import KERNELS, image_for, random_epilogue, random_spec
 from safetensors.torch import load, save
 from torch import Tensor
 
-from bench.nouns import UserError
+from bench.contract import UserError
 from bench.packed import fileformat
 from bench.packed.fileformat import load_packed, save_packed
 from bench.packed.kernels import native

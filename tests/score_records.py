@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fake_records import record
 
-from bench.record import Record
+from bench.records.record import Record
 from bench.scoring import ScoreRow, ScoringRule, score
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.discover import discover
+from bench.contract import Card, Cell, Context, Settings
 from bench.nn.algorithm import Algorithm
 from bench.nn.quantizers import ChannelScaledSign, ShiftedSign
 from bench.nn.unit import Unit
-from bench.nouns import Card, Cell, Context, Settings
+from bench.plan.discover import discover
 
 
 class Conv(Algorithm):

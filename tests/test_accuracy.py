@@ -15,14 +15,15 @@ from safetensors.torch import save_file
 from sr_networks import Binary, Conv, cell, context
 from torch import nn
 
-from bench.cli import main
+from bench.app.main import main
+from bench.contract import Outcome, Settings, Unsupported, UserError
 from bench.nn.build import build_network, hash_tensors
-from bench.nouns import Outcome, Settings, Unsupported, UserError
-from bench.sr.datasets import combined_sha256, open_set
-from bench.sr.images import read_rgb
-from bench.sr.metrics import score
-from tracks import _trained, accuracy
-from tracks.accuracy import TRACK
+from bench.pictures.images import read_rgb
+from bench.pictures.metrics import score
+from bench.tasks.sr.datasets import combined_sha256, open_set
+from tracks._quality import trained as _trained
+from tracks.accuracy.track import TRACK
+from tracks.accuracy.track import track as accuracy
 
 needs_kernels = pytest.mark.skipif(find_spec("bench.packed._native") is None, reason="native kernels are not built")
 

@@ -10,10 +10,10 @@ import pytest
 from fake_records import CARDS, record
 
 import reports
-from bench.published import Published
-from bench.record import Record
+from bench.records.published import Published
+from bench.records.record import Record
+from bench.records.store import Store
 from bench.scoring.agreement import agree
-from bench.store import Store
 from reports.agreement import agreement_tables, comparisons
 from reports.console import markdown_text
 from reports.known import Known

@@ -25,10 +25,10 @@ from bench.nn.algorithm import Algorithm, ResidualBlock, parts_of, tagged
 from bench.nn.backbones import edsr, srresnet
 from bench.nn.build import build_network, load_weights
 from bench.nn.complexity import count_network
+from bench.nn.conventions import PAPERS
 from bench.nn.unit import RPReLU, Unit
 from bench.nn.weights import reference_weights
 from bench.packed.parity import relative_error
-from tracks._conventions import PAPERS
 
 
 @pytest.fixture(autouse=True)

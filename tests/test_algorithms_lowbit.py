@@ -20,11 +20,11 @@ from algorithms.pact.adapter import PACT4
 from algorithms.rtn.adapter import RTN, TernaryAct, TernaryWeight
 from algorithms.tflite.adapter import TFLite8
 from bench.conformance import CHECKS, Subject, perturb
-from bench.discover import load_class
+from bench.contract import Card, Unsupported
 from bench.nn.algorithm import Algorithm, parts_of, tagged
 from bench.nn.uniform_act import PactRange, RunningRange
 from bench.nn.unit import Unit
-from bench.nouns import Card, Unsupported
+from bench.plan.discover import load_class
 
 PACKAGES = ("cadyq", "dorefa", "pact", "pams", "quantsr", "rtn", "tflite")
 CARDS: dict[str, Card] = {

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from algorithms.bbcu.adapter import BBCU
 from algorithms.fp32.adapter import FullPrecision
-from bench.backbones import BACKBONES
+from bench.contract import Card, Unsupported
+from bench.contract.backbones import BACKBONES
 from bench.nn.algorithm import Algorithm, Place, ResidualBlock, parts_of, tagged
 from bench.nn.backbones import edsr, rcan, rdn, swinir_s
 from bench.nn.build import build_network
 from bench.nn.shapes import ShapesOnly
 from bench.nn.unit import RPReLU, Unit, skip_for
-from bench.nouns import Card, Unsupported
 
 PARAMETERS = {
     "srresnet": (1_369_859, 1_554_499, 1_517_571),

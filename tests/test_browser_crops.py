@@ -12,7 +12,7 @@ from browser_page import axe_findings, browser, expect, needs_browser, open_page
 from fake_pictures import PSNR, accuracy, picture_store
 from fake_records import CARDS
 
-from bench.store import Store
+from bench.records.store import Store
 from reports import build
 
 pytestmark = needs_browser

@@ -12,7 +12,7 @@ from fake_pictures import picture_store
 from fake_records import record
 from PIL import Image
 
-from bench.store import Store
+from bench.records.store import Store
 from reports import pictures
 
 INFER = {"latency_ms": 100.0, "speedup": 2.5, "speedup_theory": 4.6, "parity_max_abs": 0.0, "latency_iqr_ms": 1.0}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from bench.store import Store, load
+from bench.records.store import Store, load
 
 RUN = ("--algos", "all", "--track", "count", "--preset", "smoke")
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from fake_records import record
 
-from bench import cli_compare
-from bench import compare as module
-from bench.cli_compare import main
-from bench.compare import compare
-from bench.nouns import UserError
-from bench.record import Record
-from bench.store import Store
+from bench.app import compare as cli_compare
+from bench.app.compare import main
+from bench.contract import UserError
+from bench.records import changes as module
+from bench.records.changes import compare
+from bench.records.record import Record
+from bench.records.store import Store
 
 
 def timed(latency: float, full: float = 800.0, seed: int = 1, count: int = 20, **more: float) -> Record:

@@ -14,15 +14,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from algorithms.fp32.adapter import FullPrecision
 from algorithms.quantsr.adapter import QuantSR2, QuantSR4
-from bench.backbones import BACKBONES
-from bench.discover import discover
+from bench.contract import Cell, Context, Outcome, Settings, UserError
+from bench.contract.backbones import BACKBONES
 from bench.nn.algorithm import Tag, tag
 from bench.nn.backbones import edsr, rcan, rdn, srresnet, swinir_s
 from bench.nn.complexity import NetworkCount, count_algorithm, count_network, count_reference
-from bench.nouns import Cell, Context, Outcome, Settings, UserError
-from bench.published import Published, load
-from tracks._conventions import PAPERS, STRICT, Convention, paper_rule
-from tracks.comp import PAPER_LR, TRACK
+from bench.nn.conventions import PAPERS, STRICT, Convention, paper_rule
+from bench.plan.discover import discover
+from bench.records.published import Published, load
+from tracks.comp.track import PAPER_LR, TRACK
 
 REGISTRY = discover()
 RULES = {"bbcu_figure": "bbcu", "frb_paper": "bbcu", "pams_paper": "pams", "quantsr_slides": "quantsr"}

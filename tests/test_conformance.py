@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from algorithms.bbcu.adapter import BBCU
 from bench.conformance import CHECKS, Subject, examine
+from bench.contract import Card
+from bench.layer.spec import SignInput
 from bench.nn.algorithm import Algorithm, Place
 from bench.nn.backbones import srresnet
 from bench.nn.estimators import poly, sign
 from bench.nn.quantizers import ActQuantizer, ChannelScaledSign, QuantizedInput, Sign, WeightQuantizer
 from bench.nn.unit import Unit
-from bench.nouns import Card
-from bench.packed.spec import SignInput
 
 
 def card(**changes: object) -> Card:

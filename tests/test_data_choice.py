@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sr_data import copy_set5, needs_data
 
-from bench.cli import main
-from bench.record import Record
-from bench.store import Store
+from bench.app.main import main
+from bench.records.record import Record
+from bench.records.store import Store
 
 Plan = Callable[..., list[str]]
 

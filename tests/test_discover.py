@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.discover import Registry, discover, load_class, unknown
-from bench.nouns import Card, UserError
+from bench.contract import Card, UserError, unknown
+from bench.plan.discover import Registry, discover, load_class
 
-CARD = 'from bench.nouns import Card\nCARD = Card(key="{}", name="N", adapter="m:C", bits_w=1, bits_a=1)\n'
+CARD = 'from bench.contract import Card\nCARD = Card(key="{}", name="N", adapter="m:C", bits_w=1, bits_a=1)\n'
 OWN = """\
 from torch import nn
 from bench.nn.algorithm import Algorithm
@@ -82,10 +82,10 @@ def test_a_folder_may_hold_variants(world: Path) -> None:
         ("\nimport nothing_of_it\n", ["alg/new/__init__.py, line 2", "ModuleNotFoundError", "nothing_of_it"]),
         ("x = 1 / 0\n", ["alg/new/__init__.py, line 1", "ZeroDivisionError"]),
         ("raise SystemExit\n", ["alg/new/__init__.py, line 1", "SystemExit"]),
-        ("x = 1\n", ["alg/new/__init__.py", "CARD is no bench.nouns.Card"]),
+        ("x = 1\n", ["alg/new/__init__.py", "CARD is no bench.contract.Card"]),
         (CARD.format("../../etc"), ["alg/new/__init__.py, line 2", "'../../etc' is not allowed", "no path"]),
         (CARD.format("old"), ["CARD.key is 'old' but the folder is 'new'"]),
-        (CARD.format("new") + "CARDS = (CARD, 3)\n", ["CARDS is no tuple of bench.nouns.Card"]),
+        (CARD.format("new") + "CARDS = (CARD, 3)\n", ["CARDS is no tuple of bench.contract.Card"]),
         (CARD.format("new") + "CARDS = (CARD, CARD)\n", ["'new' is taken twice"]),
         (CARD.format("newer"), ["CARD.key is 'newer' but the folder is 'new'", "begin the key with 'new_'"]),
         ("CARDS = ()\n", ["alg/new/__init__.py", "CARDS is no tuple"]),
@@ -151,7 +151,7 @@ def test_a_class_from_a_file(world: Path, registry: Registry) -> None:
 def test_a_class_from_a_module_with_a_card_of_its_own(world: Path, registry: Registry) -> None:
     card = "    card = Card(key='mine', name='Mine', adapter='', bits_w=2, bits_a=4)\n"
     text = OWN.replace("Algorithm):\n", f"Algorithm):\n{card}") + "\n\nclass Variant(MyAlgo):\n    pass\n"
-    write(world, {"outside/__init__.py": "", "outside/mod.py": "from bench.nouns import Card\n" + text})
+    write(world, {"outside/__init__.py": "", "outside/mod.py": "from bench.contract import Card\n" + text})
     registry, key = registry.with_class("outside.mod:MyAlgo")
     assert (key, registry.cards[key].bits_w, registry.cards[key].adapter) == ("mine", 2, "outside.mod:MyAlgo")
     registry, key = registry.with_class("outside.mod:Variant")
@@ -180,7 +180,7 @@ def test_a_file_is_loaded_again_in_a_spawned_worker(world: Path, registry: Regis
         ("class MyAlgo: pass\n", "MyAlgo", ["not a subclass of bench.nn.algorithm.Algorithm"]),
         ("MyAlgo = 3\n", "MyAlgo", ["not a subclass"]),
         (OWN.replace("MyAlgo", "Alpha"), "Alpha", ["'alpha' is taken twice", "s.algorithms/alpha", "class Alpha in"]),
-        (OWN + "    card = 'mine'\n", "MyAlgo", ["MyAlgo.card is str, expected a bench.nouns.Card"]),
+        (OWN + "    card = 'mine'\n", "MyAlgo", ["MyAlgo.card is str, expected a bench.contract.Card"]),
     ],
 )
 def test_a_broken_user_file(world: Path, registry: Registry, content: str, name: str, expected: list[str]) -> None:

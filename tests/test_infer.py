@@ -9,11 +9,11 @@ import pytest
 import torch
 from skimage.io import imsave
 
-from bench.discover import discover
+from bench.contract import Context, Outcome, Settings, UserError
 from bench.nn.weights import reference_weights
-from bench.nouns import Context, Outcome, Settings, UserError
-from tracks._photo import BUILT_IN, photo
-from tracks.infer import TRACK
+from bench.plan.discover import discover
+from tracks.infer.photo import BUILT_IN, photo
+from tracks.infer.track import TRACK
 
 SMALL = Settings(lr_size=(40, 24), repeats=3)
 
@@ -76,7 +76,7 @@ def test_lost_parity_is_a_failure_and_no_number(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "wrong.py").write_text(
         "import torch\nfrom bench.nn.algorithm import Algorithm\n"
         "from bench.nn.quantizers import ChannelScaledSign, QuantizedInput, Sign\n"
-        "from bench.nn.unit import Unit\nfrom bench.packed.spec import SignInput\n"
+        "from bench.nn.unit import Unit\nfrom bench.layer.spec import SignInput\n"
         "class Shifted(Sign):\n"
         "    def export(self, channels):\n"
         "        return QuantizedInput(SignInput(torch.full((channels,), 0.5)))\n"

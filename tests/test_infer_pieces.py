@@ -6,18 +6,18 @@ import pytest
 import torch
 from torch import nn
 
-from bench.discover import discover
+from bench.contract import Context, Settings, UserError
+from bench.layer.unit_base import repeat_channels
 from bench.nn.build import build_network
-from bench.nouns import Context, Settings, UserError
 from bench.packed.layer import PackedLayer
 from bench.packed.pack import pack, packed_units
 from bench.packed.parity import check_parity
-from bench.packed.shell import repeat_channels
-from tracks._infer_engine import run_in_bf16
-from tracks._infer_measure import piece_metrics
-from tracks._infer_pieces import take_apart
-from tracks._photo import photo
-from tracks.infer import TRACK
+from bench.plan.discover import discover
+from tracks.infer.engine import run_in_bf16
+from tracks.infer.measure import piece_metrics
+from tracks.infer.photo import photo
+from tracks.infer.pieces import take_apart
+from tracks.infer.track import TRACK
 
 SMALL = (24, 16)
 

@@ -13,9 +13,9 @@ import pytest
 from conftest import ROOT
 
 from bench import extras
-from bench.cli import main
-from bench.nouns import UserError
-from bench.store import load
+from bench.app.main import main
+from bench.contract import UserError
+from bench.records.store import load
 from bench.terminal import prepare_streams
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -30,7 +30,7 @@ class Blocked(MetaPathFinder):
 
 sys.meta_path.insert(0, Blocked())
 sys.path[:0] = {path}
-from bench.cli import Rooms, main
+from bench.app.main import Rooms, main
 sys.exit(main({words}, Rooms("fakes.algorithms", "fakes.tracks")))
 """
 RUN = ["--algos", "all", "--track", "count", "--preset", "smoke", "--out"]

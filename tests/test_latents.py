@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.discover import load_class
+from bench.layer.idle import drop_idle
 from bench.nn.build import build_network
-from bench.nn.compact import compact
 from bench.nn.latents import fewest_values, forget_latents
 from bench.nn.quantizers import ChannelScaledSign, LayerScaledSign, PlainSign, TwoBaseSign, WeightQuantizer
 from bench.nn.unit import Unit
-from bench.packed.idle import drop_idle
+from bench.nn.weight_storage import compact
+from bench.plan.discover import load_class
 
 FORGETTING = {
     "algorithms.bnn.adapter:BNN": 2,

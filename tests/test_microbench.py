@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.nouns import UserError
+from bench.contract import UserError
 from bench.packed import kernels
 from bench.packed.microbench import timing
 from bench.packed.microbench.__main__ import main

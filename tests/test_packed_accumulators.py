@@ -6,9 +6,9 @@ import pytest
 import torch
 from packed_data import KERNELS, image_for, random_spec, reference_accumulators
 
+from bench.layer.spec import Epilogue, LayerSpec, SignInput, UniformInput
 from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
 from bench.packed.layer import PackedLayer
-from bench.packed.spec import Epilogue, LayerSpec, SignInput, UniformInput
 
 SAME = {(1, 1): (0, 0), (3, 3): (1, 1), (5, 5): (2, 2), (1, 3): (0, 1), (3, 1): (1, 0), (7, 7): (3, 3)}
 

@@ -10,9 +10,9 @@ import torch
 from packed_data import KERNELS, image_for, random_spec, reference_accumulators
 from torch import Tensor
 
+from bench.layer.spec import Epilogue
 from bench.packed.kernels import KERNEL_VARIABLE
 from bench.packed.layer import PackedLayer
-from bench.packed.spec import Epilogue
 
 
 def eager(e: Epilogue, accumulators: Tensor, skip: Tensor | None, scale_map: Tensor | None) -> Tensor:

@@ -14,11 +14,11 @@ from packed_data import image_for, random_spec
 from safetensors.torch import load, save
 from torch import Tensor
 
-from bench.nouns import UserError
+from bench.contract import UserError
+from bench.layer.spec import Epilogue
 from bench.packed import fileformat
 from bench.packed.fileformat import PackedHeader, load_packed, save_packed
 from bench.packed.layer import PackedLayer
-from bench.packed.spec import Epilogue
 
 HEADER = PackedHeader("frb", "srresnet", 2, "0" * 64, {"note": ["any", 1, None]})
 SPECS = {

@@ -17,13 +17,13 @@ from algorithms.bnn.adapter import BNN
 from algorithms.e2fif.adapter import E2FIF
 from algorithms.frb.adapter import FRB
 from algorithms.reactnet.adapter import ReActNet
+from bench.layer.spec import LayerSpec
 from bench.nn.algorithm import Algorithm
 from bench.nn.backbones import srresnet
-from bench.packed import handover
+from bench.packed import passed_bits as handover
 from bench.packed.kernels import KERNEL_VARIABLE
 from bench.packed.layer import PackedLayer
 from bench.packed.pack import pack
-from bench.packed.spec import LayerSpec
 
 
 def chain(*specs: LayerSpec) -> nn.Sequential:

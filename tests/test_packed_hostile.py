@@ -14,7 +14,7 @@ import torch
 from packed_data import random_spec
 from safetensors.torch import save
 
-from bench.nouns import UserError
+from bench.contract import UserError
 from bench.packed import fileformat
 from bench.packed.encoding import decode, encode
 from bench.packed.fileformat import load_packed

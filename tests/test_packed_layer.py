@@ -17,11 +17,11 @@ import torch
 from packed_data import KERNELS, image_for, random_spec, reference_accumulators
 from torch import Tensor
 
-from bench.nouns import Unsupported, UserError
+from bench.contract import Unsupported, UserError
+from bench.layer.spec import Epilogue, LayerSpec, SignInput, UniformInput
 from bench.packed import kernels
 from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
 from bench.packed.layer import PackedLayer
-from bench.packed.spec import Epilogue, LayerSpec, SignInput, UniformInput
 
 SPECS = [
     random_spec((65, 33), bases=2, padding=(1, 1)),

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from packed_data import KERNELS, image_for, layers_with_images, random_spec, reference_accumulators, unaligned
 from torch import Tensor
 
+from bench.layer.reference import run_spec
+from bench.layer.spec import LayerSpec, SignInput
 from bench.packed.kernels import KERNEL_VARIABLE
 from bench.packed.layer import PackedLayer
-from bench.packed.reference import run_spec
-from bench.packed.spec import LayerSpec, SignInput
 
 SPECIAL = torch.tensor([0.0, -0.0, float("inf"), float("-inf"), float("nan"), 1e-42, -3e38])
 

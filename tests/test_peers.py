@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.nouns import Unsupported, UserError
+from bench.contract import Unsupported, UserError
+from bench.layer.spec import LayerSpec, SignInput
 from bench.packed.layer import PackedLayer
 from bench.packed.microbench.shapes import Shape, random_spec
 from bench.packed.peers import BINARY, PEERS, REFERENCE, Peer, build_peer, missing, pick_peers
 from bench.packed.peers.source import Source
-from bench.packed.spec import LayerSpec, SignInput
-from tracks._infer_peers import FLOOR_DB, Peers, peer_metrics, psnr_db, vouch
+from tracks.infer.peers import FLOOR_DB, Peers, peer_metrics, psnr_db, vouch
 
 NETWORKS = [key for key in PEERS if key != BINARY]
 

@@ -10,12 +10,13 @@ import pytest
 from fakes.tracks.clock import Clock
 from fakes.tracks.count import Count
 
-from bench.discover import Registry, discover
-from bench.nouns import Cell, Outcome, Settings, Track, UserError
-from bench.plan import PlannedCell, load_preset, pick, pick_scales, plan, preset_names
-from bench.provenance import ROOT, Stamp, git_state, hash_files, this_machine, versions
-from bench.record import Record
-from bench.store import Store
+from bench.contract import Cell, Outcome, Settings, Track, UserError
+from bench.plan.cells import PlannedCell, load_preset, pick, pick_scales, plan, preset_names
+from bench.plan.discover import Registry, discover
+from bench.plan.identity import Stamp, hash_files
+from bench.records.machine import ROOT, git_state, this_machine, versions
+from bench.records.record import Record
+from bench.records.store import Store
 
 SETTINGS = Settings(lr_size=(96, 54))
 
@@ -114,7 +115,7 @@ def test_the_methods_own_code_decides(tmp_path: Path, monkeypatch: pytest.Monkey
     folder = tmp_path / "algs" / "solo"
     folder.mkdir(parents=True)
     (tmp_path / "algs/__init__.py").touch()
-    (folder / "__init__.py").write_text(f"from bench.nouns import Card\nCARD = {card}\n")
+    (folder / "__init__.py").write_text(f"from bench.contract import Card\nCARD = {card}\n")
     (folder / "adapter.py").write_text("one = 1\n")
     grid = Grid(tmp_path, discover("algs", "fakes.tracks"))
     name = "count/solo.srresnet.x2.96x54"
@@ -129,7 +130,7 @@ def test_the_methods_own_code_decides(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_the_packed_runtime_decides_only_where_the_machine_does(grid: Grid) -> None:
     planned = {item.cell.track: item.identity for item in grid()}
     assert planned["count"].native_sha256 is None
-    assert planned["clock"].native_sha256 == hash_files([ROOT / "bench/packed"])
+    assert planned["clock"].native_sha256 == hash_files([ROOT / "bench/layer", ROOT / "bench/packed"])
 
 
 @pytest.mark.parametrize("damage", [lambda text: text[:500], lambda text: text.replace('"seed": 0', '"seed": 1')])

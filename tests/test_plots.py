@@ -7,7 +7,7 @@ import re
 import pytest
 from fake_records import CARDS, record
 
-from bench.record import Record
+from bench.records.record import Record
 from reports.known import known
 from reports.plots import Figure, figures
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from bench.nouns import Cell
-from bench.progress import Progress
+from bench.app.progress import Progress
+from bench.contract import Cell
 
 CELLS = [Cell("count", algo, "srresnet", 2, "x") for algo in ("alpha", "beta")]
 

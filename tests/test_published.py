@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import published
-from bench.backbones import BACKBONES
-from bench.discover import discover
-from bench.nouns import UserError
+from bench.contract import UserError
+from bench.contract.backbones import BACKBONES
+from bench.plan.discover import discover
+from bench.records import published
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "facts"
 HEADER = ",".join(published.Published.model_fields)

@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 
 from algorithms.quantsr.adapter import QuantSR4
 from algorithms.quantsr.slimmable import Slimmable
+from bench.layer.idle import drop_idle
 from bench.nn.algorithm import parts_of, tagged
 from bench.nn.build import load_weights
 from bench.nn.complexity import count_network
-from bench.packed.idle import drop_idle
 from bench.packed.pack import load_into, pack, packed_units, save
 from bench.packed.parity import check_parity
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.nouns import Cell, Metric, Outcome
-from bench.record import (
+from bench.contract import Cell, Metric, Outcome
+from bench.records.record import (
     SCHEMA,
     Machine,
     Provenance,

@@ -10,9 +10,9 @@ import pytest
 from fake_records import CARDS, realistic, record
 
 import reports
-from bench.nouns import Card, UserError
-from bench.record import Record
-from bench.store import Store
+from bench.contract import Card, UserError
+from bench.records.record import Record
+from bench.records.store import Store
 from reports.command import command
 from reports.known import Known
 from reports.tables import tracks_in
@@ -129,7 +129,7 @@ from pathlib import Path
 import reports
 for path in reports.build([Path(sys.argv[1])], Path(sys.argv[2]), ["html", "latex", "md"]):
     print(path)
-from bench.store import load
+from bench.records.store import load
 print(reports.table_text(load([Path(sys.argv[1])]).records, "infer"))
 assert "torch" not in sys.modules
 """

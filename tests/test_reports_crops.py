@@ -16,10 +16,10 @@ from page_parts import Page
 from PIL import Image
 
 import reports
-from bench.cli import main
-from bench.record import Record
-from bench.saved import FOLDER, SAVED, picture_path, saved_pictures
-from bench.store import Store
+from bench.app.main import main
+from bench.records.record import Record
+from bench.records.saved_pictures import FOLDER, SAVED, picture_path, saved_pictures
+from bench.records.store import Store
 from reports.album import Album
 from reports.choose import _window_sums
 from reports.crops import Crop, Crops, crop_rows

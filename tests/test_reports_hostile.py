@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from page_parts import Page, data_of
 
 import reports
-from bench.nouns import Card
-from bench.record import Record
+from bench.contract import Card
+from bench.records.record import Record
 from bench.scoring import ScoringRule
 from reports.board import boards
 from reports.console import console_text, markdown_text

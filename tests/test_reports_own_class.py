@@ -10,16 +10,16 @@ from fake_records import CARDS, record
 from page_parts import data_of
 
 import reports
-from bench.cli import main
-from bench.record import CardNote, Record, from_text, to_text
-from bench.store import Store, load
+from bench.app.main import main
+from bench.records.record import CardNote, Record, from_text, to_text
+from bench.records.store import Store, load
 from reports.command import command
 from reports.known import known
 
 SOURCE = """
 from torch import nn
 from bench.nn.algorithm import Algorithm
-from bench.nouns import Card
+from bench.contract import Card
 
 class Mine(Algorithm):
     card = Card(key="mine", name="My <b>own</b>", adapter="x:Mine", bits_w=2, bits_a=3, bases=2, family="low-bit",

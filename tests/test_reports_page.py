@@ -10,8 +10,8 @@ from fake_records import CARDS, realistic, thousand
 from page_parts import Page, data_of
 
 import reports
+from bench.records.store import Store
 from bench.scoring import ScoringRule
-from bench.store import Store
 from reports.board import boards
 from reports.html import page
 from reports.known import known

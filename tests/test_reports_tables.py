@@ -6,7 +6,7 @@ import pytest
 from fake_records import CARDS, MACHINE, realistic, record
 
 import reports
-from bench.record import Record
+from bench.records.record import Record
 from reports.console import console_text
 from reports.known import Known, known
 from reports.latex import tabular

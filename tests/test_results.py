@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.backbones import BACKBONES
-from bench.discover import discover
+from bench.contract.backbones import BACKBONES
 from bench.nn.weights import check_record, reference_weights
-from bench.store import Loaded, load
+from bench.plan.discover import discover
+from bench.records.store import Loaded, load
 from reports import readme
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.store import Store, load
+from bench.records.store import Store, load
 
 WORDS = ("--algos", "all", "--track", "count,clock", "--scale", "2,3,4", "--preset", "smoke")
 SLOW = (*WORDS, "--set", "count.sleep=0.15")
@@ -50,7 +50,7 @@ def files(store: Path) -> set[str]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from conftest import FAKES
 
-    from bench.cli import main
+    from bench.app.main import main
 
     store = tmp_path_factory.mktemp("undisturbed") / "store"
     assert main([*WORDS, "--out", str(store)], FAKES) == 0

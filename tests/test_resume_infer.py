@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from conftest import ROOT
 
-from bench.store import Store, load
+from bench.records.store import Store, load
 
 WORDS = ("--algos", "bnn,frb", "--track", "infer", "--preset", "smoke", "--lr-size", "24x16", "--repeats", "2")
 

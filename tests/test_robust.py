@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from sr_networks import Conv, cell, context
 
-from bench.nouns import Outcome, Settings, Unsupported, UserError
+from bench.contract import Outcome, Settings, Unsupported, UserError
+from bench.pictures.corruptions import EXTRA, STANDARD, corrupt
+from bench.pictures.metrics import score
+from bench.pictures.resize import resize
 from bench.scoring.evidence import Measured
 from bench.scoring.robust import curve
 from bench.scoring.rule import ScoringRule
-from bench.sr.corruptions import EXTRA, STANDARD, corrupt
-from bench.sr.datasets import open_set
-from bench.sr.metrics import score
-from bench.sr.resize import resize
-from tracks.robust import TRACK, key, summarize
+from bench.tasks.sr.datasets import open_set
+from tracks.robust.track import TRACK, key, summarize
 
 CHOSEN = {"robust.corruptions": "gaussian_noise,fog,jpeg_compression"}
 

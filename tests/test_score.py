@@ -8,8 +8,8 @@ import pytest
 from fake_records import MACHINE, record
 from score_records import accuracy, comp, infer, row
 
-from bench.backbones import BACKBONES, Backbone
-from bench.record import Record
+from bench.contract.backbones import BACKBONES, Backbone
+from bench.records.record import Record
 from bench.scoring.means import gain_share, quadratic_mean, sample_sd
 
 

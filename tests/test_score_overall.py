@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from score_records import accuracy, comp, infer, row
 
-from bench.record import Record
+from bench.records.record import Record
 from bench.scoring import PARTS, ScoreRow, ScoringRule, score
 from bench.scoring.means import saving
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.nouns import UserError
-from bench.sr.corruptions import EXTRA, MIN_SIDE, STANDARD, corrupt, seed_of, select
-from bench.sr.images import pixel_sha256
+from bench.contract import UserError
+from bench.pictures.corruptions import EXTRA, MIN_SIDE, STANDARD, corrupt, seed_of, select
+from bench.pictures.images import pixel_sha256
 
 FAST = tuple(name for name in STANDARD + EXTRA if name != "glass_blur")
 """glass_blur compiles itself for several seconds; it runs uncompiled in the two processes below."""
@@ -28,8 +28,8 @@ SCRIPT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from tests.test_sr_corruptions import photo
-from bench.sr.corruptions import EXTRA, STANDARD, corrupt
-from bench.sr.images import pixel_sha256
+from bench.pictures.corruptions import EXTRA, STANDARD, corrupt
+from bench.pictures.images import pixel_sha256
 names = STANDARD + EXTRA
 names = names[::-1] if sys.argv[2] == "backwards" else names
 print(json.dumps({f"{n}{s}": pixel_sha256(corrupt(photo(), n, s).image) for n in names for s in (1, 4)}))

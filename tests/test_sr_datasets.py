@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 from sr_data import DATA, copy_set5, needs_data, picture
 
-from bench.nouns import UserError
-from bench.sr import manifest
-from bench.sr.catalog import SETS, resolve
-from bench.sr.cli_data import main
-from bench.sr.datasets import SAMPLE_SIDE, available, combined_sha256, open_set
-from bench.sr.images import pixel_sha256, read_rgb, write_png
-from bench.sr.layouts import list_items, scales_with_lr
-from bench.sr.protocol import mod_crop
-from bench.sr.resize import resize
+from bench.app.data import main
+from bench.contract import UserError
+from bench.pictures import manifest
+from bench.pictures.catalog import SETS, resolve
+from bench.pictures.images import pixel_sha256, read_rgb, write_png
+from bench.pictures.layouts import list_items, scales_with_lr
+from bench.pictures.protocol import mod_crop
+from bench.pictures.resize import resize
+from bench.tasks.sr.datasets import SAMPLE_SIDE, available, combined_sha256, open_set
 
 
 def read_all(root: Path, scale: int = 2) -> list:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from bench.nouns import UserError
-from bench.sr import extra_metrics
-from bench.sr.datasets import open_set
-from bench.sr.extra_metrics import LEARNED, WEIGHT_FREE, ExtraMetrics, check_names, weights_files
+from bench.contract import UserError
+from bench.pictures import extra_metrics
+from bench.pictures.extra_metrics import LEARNED, WEIGHT_FREE, ExtraMetrics, check_names, weights_files
+from bench.tasks.sr.datasets import open_set
 
 
 def pair(side: int = 180) -> tuple[np.ndarray, np.ndarray]:

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.nouns import UserError
-from bench.sr import fetch as fetch_module
-from bench.sr.catalog import SETS
-from bench.sr.cli_data import main
-from bench.sr.fetch import download, fetch, unpack
+from bench.app.data import main
+from bench.contract import UserError
+from bench.pictures import fetch as fetch_module
+from bench.pictures.catalog import SETS
+from bench.pictures.fetch import download, fetch, unpack
 
 
 def png(seed: int) -> bytes:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.nouns import UserError
-from bench.sr.images import MAX_PIXELS, pixel_sha256, read_rgb, write_png
+from bench.contract import UserError
+from bench.pictures.images import MAX_PIXELS, pixel_sha256, read_rgb, write_png
 
 RGB = np.random.default_rng(0).integers(0, 256, (12, 17, 3), dtype=np.uint8)
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from bench.nouns import UserError
-from bench.sr.images import read_rgb
-from bench.sr.metrics import Reference, psnr, score, ssim
-from bench.sr.protocol import SR_Y_V1, mod_crop
-from bench.sr.resize import resize
+from bench.contract import UserError
+from bench.pictures.images import read_rgb
+from bench.pictures.metrics import Reference, psnr, score, ssim
+from bench.pictures.protocol import SR_Y_V1, mod_crop
+from bench.pictures.resize import resize
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 needs_data = pytest.mark.skipif(not (SHARED / "data" / "Set5").is_dir(), reason=f"no Set5 and Set14 under {SHARED}")

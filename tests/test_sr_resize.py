@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.sr.images import read_rgb
-from bench.sr.protocol import mod_crop
-from bench.sr.resize import contributions, resize
+from bench.pictures.images import read_rgb
+from bench.pictures.protocol import mod_crop
+from bench.pictures.resize import contributions, resize
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 needs_data = pytest.mark.skipif(not (DATA / "Set5").is_dir(), reason=f"no Set5 and Set14 under {DATA}")

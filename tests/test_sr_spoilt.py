@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from sr_data import copy_set5, needs_data, picture
 
-from bench.nouns import UserError
-from bench.sr.datasets import open_set
-from bench.sr.images import read_rgb, write_png
-from bench.sr.protocol import mod_crop
+from bench.contract import UserError
+from bench.pictures.images import read_rgb, write_png
+from bench.pictures.protocol import mod_crop
+from bench.tasks.sr.datasets import open_set
 
 
 def spoil_reencode(folder: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from test_record import CELL, MACHINE, provenance, record
 
-from bench.nouns import Cell, UserError
-from bench.record import to_text
-from bench.store import Store, load
+from bench.contract import Cell, UserError
+from bench.records.record import to_text
+from bench.records.store import Store, load
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -112,7 +112,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path, inside: bool) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from bench.store import Store
+from bench.records.store import Store
 with Store(Path(sys.argv[1])).writing():
     print("held", flush=True)
     sys.stdin.read()

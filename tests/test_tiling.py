@@ -8,13 +8,13 @@ import torch
 from sr_networks import Conv, DeepBinary, Pooled, Windowed
 from torch import nn
 
-from bench.discover import discover
+from bench.contract import UserError
 from bench.nn.build import build_network
-from bench.nouns import UserError
-from bench.sr.datasets import open_set
-from tracks import _tiling
-from tracks._tiling import footprint, run_tiled, tiles
-from tracks._upscale import Upscaler, pick_device
+from bench.plan.discover import discover
+from bench.tasks.sr.datasets import open_set
+from tracks._quality import tiling as _tiling
+from tracks._quality.tiling import footprint, run_tiled, tiles
+from tracks._quality.upscale import Upscaler, pick_device
 
 CPU = torch.device("cpu")
 

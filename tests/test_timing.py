@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.packed.heap import STEADY_HEAP
-from tracks._memory import page_faults
-from tracks._timing import P99_SAMPLES, PartTimer, interleave, summarize, timing_flags
+from bench.timing.heap import STEADY_HEAP
+from bench.timing.memory import page_faults
+from bench.timing.rounds import P99_SAMPLES, PartTimer, interleave, summarize, timing_flags
 
 
 def test_summary_of_a_known_series() -> None:
@@ -81,7 +81,7 @@ def test_page_faults_count_pages_touched_for_the_first_time() -> None:
 
 ALTERNATING = """
 import numpy as np
-from tracks._memory import page_faults
+from bench.timing.memory import page_faults
 def turn(size):
     for _ in range(3):
         np.ones(size, np.uint8)
@@ -108,7 +108,7 @@ def test_memory_freed_before_does_not_hide_growth() -> None:
     """In a heap that keeps what is freed, as the measuring process has it."""
     code = """
 import numpy as np
-from tracks._memory import PeakMemory
+from bench.timing.memory import PeakMemory
 np.ones(2**26, np.uint8)
 with PeakMemory() as memory:
     kept = np.ones(2**25, np.uint8)

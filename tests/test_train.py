@@ -17,13 +17,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from train_kit import PLAN, Exploding, Overflowing, Poisoned, Small, make_pictures, run
 
-from bench.discover import load_class
+from bench.app.train import main
+from bench.contract import UserError
 from bench.nn import weights
 from bench.nn.training import checkpoint
-from bench.nn.training.cli import main
 from bench.nn.training.run import RECORD, WEIGHTS
 from bench.nn.training.step import Diverged, Stepper
-from bench.nouns import UserError
+from bench.plan.discover import load_class
 
 ROOT = Path(__file__).resolve().parents[1]
 KIT = Path(__file__).parent / "train_kit.py"
@@ -87,7 +87,7 @@ def test_kill_9_and_resume_on_the_command_line(data: Path, tmp_path: Path, capsy
     flags = f"--algos {KIT}:Small --scale 2 --data {data} --validate {data} --preset smoke --device cpu --threads 1"
     sizes = "--iterations 40 --batch 2 --patch 8 --checkpoint-every 2 --validate-every 20"
     words = [*flags.split(), *sizes.split(), "--out"]
-    code = "import sys; from bench.nn.training.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from bench.app.train import main; sys.exit(main(sys.argv[1:]))"
     paths = os.pathsep.join([str(ROOT), str(KIT.parent)])
     killed = subprocess.Popen(
         [sys.executable, "-c", code, *words, str(tmp_path / "killed")],

@@ -9,16 +9,16 @@ import torch
 from train_kit import SCALE, make_pictures
 
 import bench.nn.backbones
-from bench.discover import discover
 from bench.nn.algorithm import Algorithm
 from bench.nn.backbones import srresnet
 from bench.nn.build import build_network
+from bench.nn.training.console import Silent
 from bench.nn.training.data import Pictures, Sampler, load_pictures, to_pairs
-from bench.nn.training.listen import Silent
 from bench.nn.training.plan import Plan
 from bench.nn.training.run import WEIGHTS, Job, make_fabric, start_from, train
 from bench.nn.training.step import Stepper
 from bench.nn.training.validate import Validation
+from bench.plan.discover import discover
 
 REGISTRY = discover()
 METHODS = {card.adapter.partition(":")[0]: key for key, card in REGISTRY.cards.items() if not card.backbone_free}

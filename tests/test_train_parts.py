@@ -11,11 +11,11 @@ import pytest
 import torch
 from train_kit import SCALE, make_pictures
 
+from bench.contract import UserError
 from bench.nn.algorithm import Recipe
 from bench.nn.training.data import Sampler, load_pictures
 from bench.nn.training.plan import PRESETS, make_plan
-from bench.nouns import UserError
-from bench.sr.images import write_png
+from bench.pictures.images import write_png
 
 RECIPE = Recipe(iterations=300_000, batch=32, lr_patch=48, learning_rate=2e-4, halve_at=(150_000, 250_000))
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.discover import Loader, load_class
-from bench.nouns import Card, Cell, Context, Outcome, Settings, Unsupported, UserError
-from tracks import _train_cell
-from tracks.train import TRACK
+from bench.contract import Card, Cell, Context, Outcome, Settings, Unsupported, UserError
+from bench.plan.discover import Loader, load_class
+from tracks.train.track import TRACK
+from tracks.train.track import measure as _train_cell
 
 KIT = Path(__file__).parent / "train_kit.py"
 ADAPTERS = {"fp32": f"{KIT}:Full", "small": f"{KIT}:Small", "bicubic": "algorithms.bicubic.adapter:Bicubic"}

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.contract import Unsupported
 from bench.nn.estimators import identity
 from bench.nn.uniform import (
     LearnedStepWeight,
@@ -25,7 +26,6 @@ from bench.nn.uniform_act import (
     PamsRange,
     RunningRange,
 )
-from bench.nouns import Unsupported
 
 GRID = np.linspace(-3.3, 3.3, 133)
 UPSTREAM = np.cos(np.arange(len(GRID)))

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import nn
 
+from bench.contract import Unsupported
+from bench.layer.reference import quantize_input
+from bench.layer.spec import check_spec
 from bench.nn.quantizers import ActQuantizer, WeightQuantizer
 from bench.nn.uniform import LearnedStepWeight, MaxWeight, MinMaxWeight, TanhWeight, phi_slope
 from bench.nn.uniform_act import ClippedUnit, LearnedStep, OnGrid, PactRange, PamsRange, RunningRange, Unquantized
 from bench.nn.unit import plain_unit
-from bench.nouns import Unsupported
 from bench.packed.parity import relative_error
-from bench.packed.reference import quantize_input
-from bench.packed.spec import check_spec
 
 ACTS = {
     "dorefa": lambda c, bits: ClippedUnit(bits),

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from bench.conformance import perturb
+from bench.contract import Unsupported
 from bench.nn.quantizers import ChannelScaledSign, PlainSign, ShiftedSign, Sign, TwoBaseSign, sign_planes
 from bench.nn.unit import RPReLU, Unit, plain_unit
-from bench.nouns import Unsupported
 from bench.packed.parity import relative_error
 
 UNITS = {

@@ -16,13 +16,13 @@ from safetensors.torch import load_file
 from train_kit import SCALE, Small, make_pictures
 from train_kit import run as train
 
-from bench.discover import load_class
-from bench.labels import budget_of, label, seed_of, spent
+from bench.contract import Card, Cell, Settings, UserError
+from bench.contract.weight_labels import budget_of, label, seed_of, spent
 from bench.nn import weights
 from bench.nn.build import build_network, hash_tensors, load_weights
-from bench.nn.compact import LEVELS, SMALLEST, compact, expand
 from bench.nn.training.run import RECORD, WEIGHTS
-from bench.nouns import Card, Cell, Settings, UserError
+from bench.nn.weight_storage import LEVELS, SMALLEST, compact, expand
+from bench.plan.discover import load_class
 
 KIT = Path(__file__).parent / "train_kit.py"
 
@@ -74,7 +74,7 @@ def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Card:
     (package / "__init__.py").touch()
     source = KIT.read_text(encoding="utf-8")
     card = 'Small.card = Card("small", "Small", "their_method.adapter:Small", 1, 1)'
-    (package / "adapter.py").write_text(f"{source}\nfrom bench.nouns import Card\n{card}\n", encoding="utf-8")
+    (package / "adapter.py").write_text(f"{source}\nfrom bench.contract import Card\n{card}\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     yield load_class("their_method.adapter:Small").card
     for name in ("their_method", "their_method.adapter"):

@@ -13,13 +13,13 @@ from bench.nn.algorithm import Algorithm, Place
 from bench.nn.backbones import srresnet
 from bench.nn.estimators import clip
 from bench.nn.quantizers import PlainSign, Sign
+from bench.nn.training.console import Silent
 from bench.nn.training.data import load_pictures, to_pairs
-from bench.nn.training.listen import Silent
 from bench.nn.training.plan import Plan
 from bench.nn.training.run import Job, make_fabric, train
 from bench.nn.training.validate import Validation
 from bench.nn.unit import Unit
-from bench.sr.images import write_png
+from bench.pictures.images import write_png
 
 SCALE = 2
 PLAN = Plan(iterations=12, batch=2, lr_patch=8, learning_rate=1e-3, halve_at=(8,))

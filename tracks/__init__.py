@@ -1,1 +1,1 @@
-"""One module per track: how one thing is measured."""
+"""One package a track: how one thing is measured."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from algorithms.bicubic import CARD
 from bench.nn.algorithm import Algorithm
-from bench.sr.resize import resize
+from bench.pictures.resize import resize
 
 
 class Bicubic(Algorithm):

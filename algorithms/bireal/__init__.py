@@ -1,4 +1,4 @@
-from bench.nouns import Card
+from bench.contract import Card
 
 PAPER = {
     "paper": "Liu et al., Bi-Real Net: Enhancing the Performance of 1-bit CNNs, ECCV 2018",

@@ -1,4 +1,4 @@
-from bench.nouns import Card
+from bench.contract import Card
 
 PAPER = {
     "paper": "Hubara et al., Binarized Neural Networks, NIPS 2016",

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.contract import Unsupported
 from bench.nn.algorithm import Tag, parts_of, tag
 from bench.nn.quantizers import ActQuantizer, QuantizedInput
 from bench.nn.uniform import straight_through
 from bench.nn.uniform_act import PamsRange
-from bench.nouns import Unsupported
 
 BITS = (4, 6, 8)
 GRAY = (0.299, 0.587, 0.114)

@@ -1,4 +1,4 @@
-from bench.nouns import Card
+from bench.contract import Card
 
 PAPER = {
     "bits_w": 1,

@@ -1,4 +1,4 @@
-from bench.nouns import Card
+from bench.contract import Card
 
 PAPER = {
     "paper": "Li et al., PAMS: Quantized Super-Resolution via Parameterized Max Scale, ECCV 2020",

@@ -68,7 +68,7 @@ class Slimmable(nn.Sequential):
         return x
 
     def drop_idle(self) -> None:
-        """Forget the branches that do not run at this depth (see `bench.packed.idle`)."""
+        """Forget the branches that do not run at this depth (see `bench.layer.idle`)."""
         kept = self.kept()
         for index, block in enumerate(self):
             if index not in kept:

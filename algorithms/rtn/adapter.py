@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from algorithms.rtn import CARD
+from bench.layer.spec import UniformInput
 from bench.nn.algorithm import Algorithm, Place
 from bench.nn.binarizers import standardize
 from bench.nn.quantizers import ActQuantizer, Levels, QuantizedInput, WeightQuantizer
 from bench.nn.uniform import clamp, first_batch, positive, round_half_even
 from bench.nn.unit import plain_unit
-from bench.packed.spec import UniformInput
 
 
 class TernaryWeight(WeightQuantizer):

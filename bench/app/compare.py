@@ -15,11 +15,11 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from bench.cli import ROOT
-from bench.compare import ALPHA, LEAST, Change, compare
-from bench.nouns import UserError
-from bench.record import Record
-from bench.store import load
+from bench.app.main import ROOT
+from bench.contract import UserError
+from bench.records.changes import ALPHA, LEAST, Change, compare
+from bench.records.record import Record
+from bench.records.store import load
 
 REFERENCE = "results/reference"
 """The committed store that a commit stands for."""

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.contract import UserError
 from bench.extras import require
-from bench.nouns import UserError
-from bench.sr.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
-from bench.sr.protocol import SR_Y_V1
+from bench.pictures.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
+from bench.pictures.protocol import SR_Y_V1
 
 SCALES = (2, 3, 4)
 
@@ -47,9 +47,9 @@ def check(root: Path, options: argparse.Namespace) -> int:
 
 def prepare(root: Path, options: argparse.Namespace) -> int:
     """Write ``<set>/LR_bicubic/X<scale>/`` by the protocol's rule, where the set brings no files of its own."""
-    from bench.sr.datasets import open_set
-    from bench.sr.images import write_png
-    from bench.sr.layouts import find_set, scales_with_lr
+    from bench.pictures.images import write_png
+    from bench.pictures.layouts import find_set, scales_with_lr
+    from bench.tasks.sr.datasets import open_set
 
     for info in _selected(options.sets, root):
         if info.key == "sample":
@@ -72,7 +72,7 @@ def prepare(root: Path, options: argparse.Namespace) -> int:
 
 def fetch(root: Path, options: argparse.Namespace) -> int:
     """Download one set from an address that the user gives, with its hash."""
-    from bench.sr.fetch import fetch as fetch_set
+    from bench.pictures.fetch import fetch as fetch_set
 
     require({"data fetch": ("data",)})
     if len(options.sets) != 1:
@@ -92,8 +92,8 @@ def fetch(root: Path, options: argparse.Namespace) -> int:
 
 
 def _check_set(root: Path, info: SetInfo) -> tuple[list[object], list[str]]:
-    from bench.sr.datasets import combined_sha256, open_set
-    from bench.sr.layouts import find_set, scales_with_lr
+    from bench.pictures.layouts import find_set, scales_with_lr
+    from bench.tasks.sr.datasets import combined_sha256, open_set
 
     problems: dict[str, None] = {}
     try:
@@ -129,7 +129,7 @@ def _check_set(root: Path, info: SetInfo) -> tuple[list[object], list[str]]:
 
 
 def _selected(names: Sequence[str], root: Path) -> list[SetInfo]:
-    from bench.sr.datasets import available
+    from bench.tasks.sr.datasets import available
 
     return [resolve(name) for name in (names or available(root))]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from bench.discover import Registry
-from bench.plan import PlannedCell, load_preset, preset_names
+from bench.plan.cells import PlannedCell, load_preset, preset_names
+from bench.plan.discover import Registry
 
 WIDE = 60
 """Longest line inside a table cell, characters."""

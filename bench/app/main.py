@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cli_settings import build_settings, count, size
-from bench.nouns import Context, UserError
-from bench.saved import FOLDER
-from bench.sr.catalog import SETS
+from bench.app.settings import build_settings, count, size
+from bench.contract import Context, UserError
+from bench.pictures.catalog import SETS
+from bench.records.saved_pictures import FOLDER
 from bench.terminal import prepare_streams
 
 if TYPE_CHECKING:
-    from bench.discover import Registry
+    from bench.plan.discover import Registry
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LOCAL_STORE = ROOT / "results" / "local"
 PAGES = ROOT / "reports" / "out"
 FORMATS = ("html", "latex", "md")
 COMMANDS = {
-    "data": "bench.sr.cli_data",
-    "train": "bench.nn.training.cli",
-    "report": "bench.cli_report",
-    "compare": "bench.cli_compare",
+    "data": "bench.app.data",
+    "train": "bench.app.train",
+    "report": "bench.app.report",
+    "compare": "bench.app.compare",
 }
 """Subcommand -> module whose ``main(argv) -> int`` it runs."""
 
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None, rooms: Rooms = Rooms()) -> int:
 
 def _command(words: list[str]) -> int:
     if words[0] not in COMMANDS:
-        from bench.discover import unknown
+        from bench.contract import unknown
 
         raise unknown("command", words[0], COMMANDS)
     return importlib.import_module(COMMANDS[words[0]]).main(words[1:])
@@ -122,12 +122,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
-    from bench.discover import discover
-    from bench.plan import load_preset, pick, pick_algorithms, pick_scales, plan
+    from bench.plan.cells import load_preset, pick, pick_algorithms, pick_scales, plan
+    from bench.plan.discover import discover
 
     registry = discover(rooms.algorithms, rooms.tracks)
     if flags.list:
-        from bench.cli_list import listing
+        from bench.app.listing import listing
 
         sys.stdout.write(listing(registry))
         return 0
@@ -142,8 +142,8 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
     formats = pick("report format", flags.report, FORMATS)
     settings = build_settings(flags, preset, registry)
 
-    from bench.provenance import Stamp
-    from bench.store import Store
+    from bench.plan.identity import Stamp
+    from bench.records.store import Store
 
     store = Store((flags.out or LOCAL_STORE).expanduser().resolve())
     stamp = Stamp(settings, registry)
@@ -152,12 +152,12 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
         return plan(registry, tracks, algorithms, backbones, scales, settings, stamp, store, flags.force)
 
     if flags.dry_run:
-        from bench.cli_list import dry_run
+        from bench.app.listing import dry_run
 
         sys.stdout.write(dry_run(planned()))
         return 0
-    from bench.cli_run import execute, show_plan, show_results
-    from bench.progress import Progress
+    from bench.app.progress import Progress
+    from bench.app.run import execute, show_plan, show_results
 
     with store.writing():
         cells = planned()
@@ -171,8 +171,8 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
 
 def _check(text: str, registry: Registry, backbones: list[str] | None) -> int:
     """Conformance checks on the named backbones, or on each algorithm's first."""
-    from bench.discover import load_class
-    from bench.plan import pick_algorithms
+    from bench.plan.cells import pick_algorithms
+    from bench.plan.discover import load_class
 
     conformance = importlib.import_module("bench.conformance")
     registry, keys = pick_algorithms(text, registry)

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TextIO
 
-from bench.nouns import Cell
+from bench.contract import Cell
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import FORMATS, LOCAL_STORE, PAGES, ROOT
-from bench.cli_run import reports_exist
+from bench.app.main import FORMATS, LOCAL_STORE, PAGES, ROOT
+from bench.app.run import reports_exist
+from bench.contract import UserError
 from bench.extras import install_command
-from bench.nouns import UserError
-from bench.plan import pick
-from bench.sr.catalog import SETS
+from bench.pictures.catalog import SETS
+from bench.plan.cells import pick
 
 REFERENCE_STORE = ROOT / "results" / "reference"
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.nouns import Card, Cell, Context, Outcome, Track, Unsupported, UserError
-from bench.plan import PlannedCell
-from bench.progress import Progress
-from bench.provenance import Identity, Stamp
-from bench.record import Record, Status, measured
-from bench.store import Store
+from bench.app.progress import Progress
+from bench.contract import Card, Cell, Context, Outcome, Track, Unsupported, UserError
+from bench.plan.cells import PlannedCell
+from bench.plan.identity import Identity, Stamp
+from bench.records.record import Record, Status, measured
+from bench.records.store import Store
 
 SHORT = 300
 """Longest reason in a record, characters. The whole story is in the log."""

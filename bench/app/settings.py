@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.names import comma_separated
-from bench.nouns import Settings, UserError
-from bench.sr.catalog import DATA_VARIABLE, SETS
+from bench.contract import Settings, UserError
+from bench.contract.names import comma_separated
+from bench.pictures.catalog import DATA_VARIABLE, SETS
 
 if TYPE_CHECKING:
-    from bench.discover import Registry
-    from bench.plan import Preset
+    from bench.plan.cells import Preset
+    from bench.plan.discover import Registry
 
 
 def build_settings(flags: argparse.Namespace, preset: Preset, registry: Registry) -> Settings:
@@ -53,7 +53,7 @@ def _datasets(text: str | None, data_root: Path | None) -> tuple[str, ...]:
     """Keys of the test sets named in the flag, each of them there; ``all`` takes those under the data root."""
     if text is None:
         return ()
-    from bench.sr.datasets import available, present
+    from bench.tasks.sr.datasets import available, present
 
     names = comma_separated(text)
     if not names:
@@ -62,7 +62,7 @@ def _datasets(text: str | None, data_root: Path | None) -> tuple[str, ...]:
 
 
 def _weights(pairs: list[str], registry: Registry) -> dict[str, Path]:
-    from bench.discover import unknown
+    from bench.contract import unknown
 
     weights = {}
     for pair in pairs:
@@ -77,7 +77,7 @@ def _weights(pairs: list[str], registry: Registry) -> dict[str, Path]:
 
 def _options(pairs: list[str], registry: Registry) -> dict[str, Any]:
     """Track options from ``track.option=value``; the options that a track knows are in its ``options``."""
-    from bench.discover import unknown
+    from bench.contract import unknown
 
     known = [f"{name}.{key}" for name, track in registry.tracks.items() for key in getattr(track, "options", {})]
     options = {}

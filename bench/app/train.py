@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.discover import Registry, discover
+from bench.contract import UserError
 from bench.extras import require
 from bench.nn.training.flags import training_parser
-from bench.nouns import UserError
-from bench.plan import pick, pick_algorithms, pick_scales
+from bench.plan.cells import pick, pick_algorithms, pick_scales
+from bench.plan.discover import Registry, discover
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.nn.training.data import Pictures
     from bench.nn.training.run import Job
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "results" / "local" / "train"
 TEACHER = "fp32"
 VALIDATION_SIDE = 240
@@ -80,7 +80,7 @@ class _Session:
 
     def train(self, key: str) -> bool:
         """One run; False when it was stopped. A run that is already complete is left alone with --resume."""
-        from bench.nn.training.listen import Console, Silent
+        from bench.nn.training.console import Console, Silent
         from bench.nn.training.run import RECORD, train
 
         job = self._job(key)

@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bench.conformance.subject import ODD, SEED, Subject, perturb
-from bench.discover import discover
+from bench.contract import KEY_PATTERN, Unsupported
 from bench.nn.algorithm import tagged
 from bench.nn.build import build_network, hash_tensors
-from bench.nn.claims import ClaimStack, LevelWatch
-from bench.nouns import KEY_PATTERN, Unsupported
+from bench.nn.running_layer import ClaimStack, LevelWatch
+from bench.plan.discover import discover
 
 
 def check_card(subject: Subject) -> None:

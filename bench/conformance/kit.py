@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from bench.conformance import checks
 from bench.conformance.subject import Subject
-from bench.discover import discover
+from bench.contract import Unsupported
 from bench.nn.algorithm import Algorithm
-from bench.nouns import Unsupported
+from bench.plan.discover import discover
 
 CHECKS: tuple[Callable[[Subject], None], ...] = (
     checks.check_card,

@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 
-from bench.backbones import BACKBONES
 from bench.conformance.subject import Subject
-from bench.discover import discover
-from bench.nouns import Unsupported, UserError
+from bench.contract import Unsupported, UserError
+from bench.contract.backbones import BACKBONES
 from bench.packed.pack import pack, packed_units
 from bench.packed.parity import check_parity
-from bench.plan import pick, pick_algorithms
-from bench.provenance import ROOT, git_state
+from bench.plan.cells import pick, pick_algorithms
+from bench.plan.discover import discover
+from bench.records.machine import ROOT, git_state
 
 DEFAULT = ROOT / "results" / "reference" / "packing.json"
 SCALE = 2

@@ -8,9 +8,9 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from bench.contract import Card
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network
-from bench.nouns import Card
 
 ODD = (17, 23)
 """Low-resolution test size (height, width): odd, and no multiple of any window."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.packed.spec import LayerSpec, SignInput
+from bench.layer.spec import LayerSpec, SignInput
 
 
 def quantize_input(spec: LayerSpec, x: Tensor) -> Tensor:

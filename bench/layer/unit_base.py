@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.packed.spec import Skip
+from bench.layer.spec import Skip
 
 
 class UnitShell(nn.Module):

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal, TypeVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.backbones import BACKBONES
-from bench.nouns import Card, Unsupported
+from bench.contract import Card, Unsupported
+from bench.contract.backbones import BACKBONES
 
 CNNS = tuple(key for key, backbone in BACKBONES.items() if backbone.family == "cnn")
 """Backbones for methods that are defined on convolutions alone."""

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.layer.spec import SignInput
 from bench.nn.estimators import Estimator, clip, half_clip, identity, poly, sign
 from bench.nn.quantizers import ActQuantizer, Levels, QuantizedInput, WeightQuantizer, channel_mean, scale_values
-from bench.packed.spec import SignInput
 
 
 def standardize(weight: Tensor, eps: float = 0.0) -> Tensor:

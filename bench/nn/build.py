@@ -11,10 +11,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from bench.contract import UserError
+from bench.layer.idle import drop_idle
 from bench.nn.algorithm import Algorithm
-from bench.nn.compact import expand
-from bench.nouns import UserError
-from bench.packed.idle import drop_idle
+from bench.nn.weight_storage import expand
 
 
 def build_network(algorithm: Algorithm, backbone: str, scale: int, seed: int = 0) -> nn.Module:
@@ -42,7 +42,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
     Raises UserError for a missing or unreadable file, a pickle that holds code, or tensors of another architecture
     (the first mismatches are named with the expected and the actual shape). A file may leave out what does not run
-    (`bench.packed.idle`); the network then loses it too.
+    (`bench.layer.idle`); the network then loses it too.
     """
     state = _read_weights(path)
     if not network.state_dict().keys() <= state.keys():

@@ -13,8 +13,8 @@ from torch.utils.flop_counter import flop_registry
 
 from bench.nn.algorithm import Algorithm, Tag, tagged
 from bench.nn.build import build_network
-from bench.nn.claims import ClaimStack
 from bench.nn.network import PARTS
+from bench.nn.running_layer import ClaimStack
 from bench.nn.shapes import ShapesOnly
 from bench.nn.unit import Unit
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bench.nouns import UserError
+from bench.contract import UserError
 
 if TYPE_CHECKING:
     from bench.nn.complexity import LayerCount, NetworkCount

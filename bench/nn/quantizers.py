@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bench.contract import Unsupported
+from bench.layer.spec import SignInput, UniformInput
 from bench.nn.estimators import Estimator, clip, poly, sign
-from bench.nouns import Unsupported
-from bench.packed.spec import SignInput, UniformInput
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Uniform quantization to b-bit integers: the gradient pieces, weight quantizers, and what the packed format needs.
 
 Every quantizer here computes ``q = round(clamp(x / step, low, high))`` and ``value = q * step``, rounding half to even,
-with the very expression of `bench.packed.spec.UniformInput`: a training form that multiplied by ``high / alpha``
+with the very expression of `bench.layer.spec.UniformInput`: a training form that multiplied by ``high / alpha``
 instead would now and then pick the neighbouring integer. Methods differ in where the step comes from (a maximum, a
 learned range, a learned step) and in the gradient that stands in for that of rounding.
 """
@@ -13,9 +13,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from bench.contract import Unsupported
 from bench.nn.estimators import Estimator, identity
 from bench.nn.quantizers import Levels, WeightQuantizer
-from bench.nouns import Unsupported
 
 SMALLEST_STEP = 1e-8
 

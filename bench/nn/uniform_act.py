@@ -8,12 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bench.contract import Unsupported
+from bench.layer.spec import UniformInput
 from bench.nn.algorithm import parts_of
 from bench.nn.estimators import Estimator, identity
 from bench.nn.quantizers import ActQuantizer, QuantizedInput
 from bench.nn.uniform import clamp, first_batch, positive, scale_gradient, straight_through, uniform
-from bench.nouns import Unsupported
-from bench.packed.spec import UniformInput
 
 
 class UniformAct(ActQuantizer):

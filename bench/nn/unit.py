@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.contract import Unsupported
+from bench.layer.reference import run_spec
+from bench.layer.spec import Epilogue, LayerSpec, Skip
+from bench.layer.unit_base import UnitShell
 from bench.nn.algorithm import Place
 from bench.nn.quantizers import ActQuantizer, WeightQuantizer
-from bench.nouns import Unsupported
-from bench.packed.reference import run_spec
-from bench.packed.shell import UnitShell
-from bench.packed.spec import Epilogue, LayerSpec, Skip
 
 
 class RPReLU(nn.Module):

@@ -1,9 +1,9 @@
 """Which weights a network is measured with: the user's own, the project's reference weights, or none.
 
-Reference weights lie in the method's folder, ``weights/<key>.<backbone>.x<scale>.<label>.safetensors`` (at most 10
-bits a weight, see `bench.nn.compact`), beside a JSON record of the training that made them, which holds the file's
+Reference weights lie in the method's folder, ``weights/<key>.<backbone>.x<scale>.<label>.safetensors`` (at most 10 bits
+a weight, see `bench.nn.weight_storage`), beside a JSON record of the training that made them, which holds the file's
 hash. A label says what was spent, ``reference-<iterations>x<batch>x<patch>``, so that nobody takes the numbers for the
-papers'. The labels' grammar is that of `bench.labels`.
+papers'. The labels' grammar is that of `bench.contract.weight_labels`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from bench import labels
+from bench.contract import Card, Cell, Settings, UserError
+from bench.contract import weight_labels as labels
+from bench.layer.idle import drop_idle
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, hash_tensors, load_weights
-from bench.nn.compact import compact, expand
 from bench.nn.latents import forget_latents
 from bench.nn.training.checkpoint import RECORD, write_whole
-from bench.nouns import Card, Cell, Settings, UserError
-from bench.packed.idle import drop_idle
+from bench.nn.weight_storage import compact, expand
 
 STORED = "quantized weights exactly, where few values a channel give them; others in 10 bits"
 """What a record says of the file's form"""

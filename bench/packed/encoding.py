@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from bench.layer.spec import Epilogue, LayerSpec, SignInput, Skip, UniformInput, check_spec
 from bench.packed.bits import pack_planes, pack_words, unpack_planes, unpack_words, word_count
-from bench.packed.spec import Epilogue, LayerSpec, SignInput, Skip, UniformInput, check_spec
 
 VECTORS = ("bias", "pre", "slope", "post")
 """Optional float32 [Co] tensors of the epilogue."""

@@ -22,8 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from bench.files import write_atomic
-from bench.nouns import Unsupported, UserError
+from bench.contract import Unsupported, UserError
+from bench.contract.atomic_files import write_atomic
 from bench.packed.encoding import LayerGeometry
 from bench.packed.layer import PackedLayer
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from bench.nouns import UserError
+from bench.contract import UserError
 
 KERNEL_VARIABLE = "BISRBENCH_KERNEL"
 """Environment variable that forces a kernel by name; unset or empty takes the fastest one."""

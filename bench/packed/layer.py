@@ -8,12 +8,12 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from bench.nouns import Unsupported
-from bench.packed import handover
+from bench.contract import Unsupported
+from bench.layer.spec import LayerSpec, check_spec
+from bench.packed import passed_bits as handover
 from bench.packed.bits import unpack_planes
 from bench.packed.encoding import VECTORS, LayerGeometry, decode, encode
 from bench.packed.kernels import native, selected_kernel
-from bench.packed.spec import LayerSpec, check_spec
 
 MAX_KERNEL = 7
 """Largest kernel side of the native kernels."""
@@ -30,7 +30,7 @@ class PackedLayer(nn.Module):
     threads: int | None
     """Threads of the kernel, at least 1; None follows ``torch.get_num_threads()``."""
     next: weakref.ref[PackedLayer] | None
-    """The layer that this one packs its output for, learnt by `bench.packed.handover`"""
+    """The layer that this one packs its output for, learnt by `bench.packed.passed_bits`"""
 
     def __init__(self, spec: LayerSpec, threads: int | None = None):
         """Raises ValueError when the spec is inconsistent, Unsupported when it is beyond the kernels."""

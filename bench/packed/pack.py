@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bench.nouns import Unsupported, UserError
+from bench.contract import Unsupported, UserError
+from bench.layer.idle import drop_idle
+from bench.layer.unit_base import UnitShell
 from bench.packed.fileformat import load_packed, save_packed
-from bench.packed.idle import drop_idle
 from bench.packed.layer import PackedLayer
-from bench.packed.shell import UnitShell
 
 
 class PackedUnit(UnitShell):
@@ -38,7 +38,7 @@ def deployable_units(network: nn.Module) -> Iterator[tuple[str, UnitShell]]:
 def pack(network: nn.Module) -> nn.Module:
     """A copy of ``network``, in evaluation mode on the CPU and channels_last, whose quantized units run packed.
 
-    What does not run as the network stands is left out (`bench.packed.idle`). A network without quantized layers comes
+    What does not run as the network stands is left out (`bench.layer.idle`). A network without quantized layers comes
     back as a plain copy. Raises Unsupported, naming the layer, when a layer that claims few bits has no packed form.
     """
     packed = copy.deepcopy(network).cpu().eval().to(memory_format=torch.channels_last)

@@ -10,8 +10,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from bench.layer.reference import accumulate
 from bench.packed.pack import deployable_units, packed_units
-from bench.packed.reference import accumulate
 
 TOLERANCE = 1e-5
 """Largest difference allowed, relative to the largest value of the tensor compared."""

@@ -1,0 +1,1 @@
+"""Pictures of any task: files, resizing, test sets, scores, corruptions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from bench.nouns import UserError
+from bench.contract import UserError
 
 DATA_VARIABLE = "BISRBENCH_DATA"
 """Environment variable that the command line reads where no data root is given."""

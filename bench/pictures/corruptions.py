@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.contract import UserError
+from bench.contract.names import comma_separated
 from bench.extras import install_command
-from bench.names import comma_separated
-from bench.nouns import UserError
-from bench.sr.images import pixel_sha256
+from bench.pictures.images import pixel_sha256
 
 STANDARD = (
     "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow",

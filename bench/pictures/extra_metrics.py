@@ -20,8 +20,8 @@ from urllib.parse import urlparse
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.nouns import Metric, UserError
-from bench.sr.protocol import SR_Y_V1, Protocol
+from bench.contract import Metric, UserError
+from bench.pictures.protocol import SR_Y_V1, Protocol
 
 if TYPE_CHECKING:
     import torch

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 from urllib.parse import urlparse
 
-from bench.nouns import UserError
-from bench.sr.catalog import SetInfo
+from bench.contract import UserError
+from bench.pictures.catalog import SetInfo
 
 MAX_UNPACKED = 8 * 2**30
 """Bytes that an archive may unpack to: Urban100 with all its low-resolution copies takes less than a tenth."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.nouns import UserError
+from bench.contract import UserError
 
 T = TypeVar("T")
 

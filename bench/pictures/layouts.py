@@ -18,9 +18,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.nouns import UserError
-from bench.sr.catalog import SetInfo
-from bench.sr.images import SUFFIXES, picture_size
+from bench.contract import UserError
+from bench.pictures.catalog import SetInfo
+from bench.pictures.images import SUFFIXES, picture_size
 
 HR_FOLDERS = ("hr", "gt", "original", "gtmod12")
 _SRF_FOLDER = re.compile(r"image_srf_(\d+)", re.IGNORECASE)

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.sr.images import pixel_sha256
+from bench.pictures.images import pixel_sha256
 
 MAX_TRIM = 12
 """Pixels by which a copy may be larger than the manifest's and still be tried cropped (481 instead of 480 lines)."""
@@ -48,7 +48,7 @@ class Verdict:
 def load() -> Mapping[str, Mapping[str, tuple[Entry, ...]]]:
     """Set key -> picture name -> entries, the full picture first."""
     table: dict[str, dict[str, tuple[Entry, ...]]] = defaultdict(dict)
-    with files("bench.sr").joinpath("manifest.csv").open(encoding="utf-8") as file:
+    with files("bench.pictures").joinpath("manifest.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             entry = Entry(row["name"], int(row["width"]), int(row["height"]), row["sha256_rgb_pixels"])
             table[row["set"]][entry.name] = (*table[row["set"]].get(entry.name, ()), entry)

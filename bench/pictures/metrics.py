@@ -9,8 +9,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from bench.nouns import UserError
-from bench.sr.protocol import SR_Y_V1, Protocol
+from bench.contract import UserError
+from bench.pictures.protocol import SR_Y_V1, Protocol
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.sr.resize import Rule, round_to_uint8
+from bench.pictures.resize import Rule, round_to_uint8
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Protocol:
     ssim_k1: float
     ssim_k2: float
     lr_rule: Rule
-    """How low-resolution inputs are made where the data set does not bring them (`bench.sr.resize`)."""
+    """How low-resolution inputs are made where the data set does not bring them (`bench.pictures.resize`)."""
     psnr_cap: float
     """dB: what a perfect copy scores, so that records hold no infinity."""
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.discover import Registry, unknown
+from bench.contract import Cell, Settings, Track, UserError, unknown
+from bench.contract.names import comma_separated
 from bench.extras import require
-from bench.names import comma_separated
-from bench.nouns import Cell, Settings, Track, UserError
-from bench.provenance import Identity, Stamp
-from bench.record import RecordError, check_cell
-from bench.store import Store
+from bench.plan.discover import Registry
+from bench.plan.identity import Identity, Stamp
+from bench.records.record import RecordError, check_cell
+from bench.records.store import Store
 
 PRESETS = Path(__file__).parent / "presets"
 

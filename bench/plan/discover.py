@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -15,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from bench.backbones import BACKBONES, Backbone
-from bench.nouns import KEY_PATTERN, Card, Track, UserError
+from bench.contract import KEY_PATTERN, Card, Track, UserError, unknown
+from bench.contract.backbones import BACKBONES, Backbone
 
 if TYPE_CHECKING:
     from bench.nn.algorithm import Algorithm
@@ -80,14 +79,6 @@ def discover(algorithms: str = "algorithms", tracks: str = "tracks") -> Registry
     return Registry(found, {track.name: track for track in _tracks(tracks)})
 
 
-def unknown(kind: str, got: str, known: Iterable[str]) -> UserError:
-    """The error for a name that does not exist: nearest name and all that do."""
-    names = list(known)
-    near = difflib.get_close_matches(got, names, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return UserError(f"unknown {kind} {got!r}.{hint} Known: {', '.join(names) or 'none'}.")
-
-
 def load_class(spec: str) -> type[Algorithm]:
     """The adapter class named by ``package.module:Class`` or ``path/to/file.py:Class``. Imports torch.
 
@@ -126,7 +117,7 @@ def _own_class(spec: str) -> Found:
         spec = f"{Path(target).expanduser().resolve()}:{name}"
     cls = load_class(spec)
     if not isinstance(cls.card, Card):
-        raise UserError(f"{spec}: {name}.card is {type(cls.card).__name__}, expected a bench.nouns.Card.")
+        raise UserError(f"{spec}: {name}.card is {type(cls.card).__name__}, expected a bench.contract.Card.")
     return Found(
         replace(cls.card, adapter=spec), f"class {name} in {target}", _source(sys.modules[cls.__module__]), own=True
     )
@@ -173,7 +164,7 @@ def _cards(module: ModuleType, name: str = "") -> tuple[Card, ...]:
     cards = value if name == "CARDS" else (value,)
     if not isinstance(cards, tuple) or not cards or not all(isinstance(card, Card) for card in cards):
         expected = "no tuple of" if name == "CARDS" else "no"
-        raise UserError(f"{module.__file__}: {name} is {expected} bench.nouns.Card. Write one; it needs no torch.")
+        raise UserError(f"{module.__file__}: {name} is {expected} bench.contract.Card. Write one; it needs no torch.")
     return cards
 
 
@@ -190,7 +181,7 @@ def _tracks(package: str) -> Iterable[Track]:
             raise UserError(f"{module.__file__} has no TRACK. Add one, or begin the module's name with '_'.")
         needed = [name for name in (*Track.__annotations__, "cells", "inputs", "run") if not hasattr(track, name)]
         if needed:
-            raise UserError(f"{module.__file__}: TRACK lacks {', '.join(sorted(needed))} (see bench.nouns.Track).")
+            raise UserError(f"{module.__file__}: TRACK lacks {', '.join(sorted(needed))} (see bench.contract.Track).")
         if track.name != info.name or not KEY_PATTERN.fullmatch(track.name):
             raise UserError(f"{module.__file__}: TRACK.name is {track.name!r}, expected the module's, {info.name!r}.")
         yield track

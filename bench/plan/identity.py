@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import importlib.util
-import os
-import platform
-import re
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.discover import Found, Registry
-from bench.nouns import Cell, Outcome, Settings, Track, UserError
-from bench.record import CardNote, Machine, Provenance, Record, sha256
-
-ROOT = Path(__file__).resolve().parents[1]
-"""Root of the checkout."""
-
-PACKAGES = (
-    "torch", "torchvision", "numpy", "scikit-image", "pyiqa", "pandas", "pydantic", "safetensors", "psutil", "nanobind",
-    "onnx", "onnxruntime", "openvino",
-)  # fmt: skip
-"""Packages whose versions may explain a number."""
-
-ISA = (
-    "sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bitalg",
-    "avx512_vpopcntdq", "amx_tile", "amx_int8", "asimd", "asimddp", "sve",
-)  # fmt: skip
-"""SIMD extensions that kernels may use, as Linux names them."""
+from bench.contract import Cell, Outcome, Settings, Track, UserError
+from bench.plan.discover import Found, Registry
+from bench.records.machine import ROOT, cpu_isa, git_state, this_machine, version_of, versions
+from bench.records.record import CardNote, Machine, Provenance, Record, sha256
 
 _NOT_CONTENT = ("__pycache__", ".so", ".pyc")
 
@@ -94,8 +75,8 @@ class Stamp:
         inputs = dict(track.inputs(cell, self.settings))
         if cell.algo in self.settings.weights:
             inputs["weights_file_sha256"] = self._hash([self.settings.weights[cell.algo]])
-        adapter = self._hash([*_sources(self.registry.algorithms[cell.algo]), ROOT / "bench/nn"])
-        native = self._hash([ROOT / "bench/packed"]) if track.machine_bound else None
+        adapter = self._hash([*_sources(self.registry.algorithms[cell.algo]), ROOT / "bench/layer", ROOT / "bench/nn"])
+        native = self._hash([ROOT / "bench/layer", ROOT / "bench/packed"]) if track.machine_bound else None
         return Identity(cell, track.version, adapter, native, inputs)
 
     def provenance(self, identity: Identity, outcome: Outcome) -> Provenance:
@@ -105,7 +86,7 @@ class Stamp:
             utc=datetime.now(UTC).isoformat(timespec="seconds"),
             commit=self.git[0],
             dirty=self.git[1],
-            version=_version("bisrbench") or "not installed",
+            version=version_of("bisrbench") or "not installed",
             track_version=identity.track_version,
             protocol=None if protocol is None else str(protocol),
             adapter_sha256=identity.adapter_sha256,
@@ -171,59 +152,3 @@ def hash_files(paths: Iterable[Path]) -> str:
             what = f"{error.filename or root} cannot be read ({error.strerror})"
             raise UserError(f"{what}. Give an existing file.") from None
     return digest.hexdigest()
-
-
-def git_state(root: Path) -> tuple[str | None, bool | None]:
-    """(commit, uncommitted changes?) of the checkout at ``root``; (None, None) where there is no git or no checkout.
-
-    Changes under ``results/`` do not count: records are what a run makes, not what it is made with.
-    """
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
-
-    try:
-        if Path(git("rev-parse", "--show-toplevel")).resolve() != root.resolve():
-            return None, None  # an installed copy inside somebody else's repository
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", ".", ":!results"))
-    except (OSError, subprocess.SubprocessError):
-        return None, None
-
-
-def _cpuinfo() -> dict[str, str]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0].splitlines()
-    except OSError:
-        return {}
-    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-
-
-def cpu_isa() -> list[str]:
-    """Those of `ISA` that this CPU reports, in that order; empty where the system does not say."""
-    info = _cpuinfo()
-    flags = set((info.get("flags") or info.get("Features") or "").split())
-    return [name for name in ISA if name in flags]
-
-
-def this_machine() -> Machine:
-    """The computer at hand. The id is stable over reboots and says nothing about its owner."""
-    cpu = _cpuinfo().get("model name") or platform.processor() or platform.machine() or "unknown"
-    cores = os.cpu_count() or 1
-    arch = platform.machine()
-    slug = re.sub(r"-+", "-", re.sub(r"[^a-z0-9]+|\((?:r|tm)\)|\bcpu\b", "-", cpu.lower())).strip("-")[:24].strip("-")
-    digest = hashlib.sha256("|".join([cpu, str(cores), arch, *cpu_isa()]).encode()).hexdigest()[:6]
-    return Machine(id=f"{slug}-{cores}c-{digest}", cpu=cpu, cores=cores, arch=arch, system=platform.system())
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of those `PACKAGES` that are installed."""
-    found = {name: version for name in PACKAGES if (version := _version(name))}
-    return {"python": platform.python_version(), **found}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -9,8 +9,8 @@ from typing import Literal
 
 from scipy.stats import false_discovery_control, mannwhitneyu
 
-from bench.nouns import Better, Cell
-from bench.record import Record
+from bench.contract import Better, Cell
+from bench.records.record import Record
 
 FEWEST = 5
 """Samples a side below which no test is made: with four, no difference could reach 0.01."""

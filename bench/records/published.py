@@ -12,9 +12,9 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.nouns import KEY_PATTERN, UserError
+from bench.contract import KEY_PATTERN, UserError
 
-FOLDER = Path(__file__).parents[1] / "results" / "published"
+FOLDER = Path(__file__).parents[2] / "results" / "published"
 KEY = rf"^(?:{KEY_PATTERN.pattern})?$"
 
 Bits = Literal["ternary"] | int | None

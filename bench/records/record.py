@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError, model_validator
 
-from bench.nouns import KEY_PATTERN, Better, Cell, Metric, Outcome, UserError
+from bench.contract import KEY_PATTERN, Better, Cell, Metric, Outcome, UserError
 
 SCHEMA = 1
 """Raised when the file format changes. A record of a later schema is refused, never guessed at."""

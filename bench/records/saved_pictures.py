@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.nouns import Cell
+from bench.contract import Cell
 
 FOLDER = Path("files")
 """Beside the records inside a store: what tracks make on the side."""

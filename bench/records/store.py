@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.files import write_atomic
-from bench.nouns import Cell, UserError
-from bench.record import Record, RecordError, from_text, relative_path, to_text
-from bench.saved import FOLDER
+from bench.contract import Cell, UserError
+from bench.contract.atomic_files import write_atomic
+from bench.records.record import Record, RecordError, from_text, relative_path, to_text
+from bench.records.saved_pictures import FOLDER
 
 SIDE_FOLDERS = (str(FOLDER), "logs", "report")
 """Folders beside the records inside a store: what tracks make on the side, tracebacks, pages."""
@@ -29,7 +29,7 @@ class Loaded:
 
 
 class Store:
-    """Records under one root, one file per cell and seed (see `bench.record.relative_path`)."""
+    """Records under one root, one file per cell and seed (see `bench.records.record.relative_path`)."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -90,7 +90,7 @@ class Store:
             yield
 
     def write(self, record: Record) -> Path:
-        """Put a record in its place (see `bench.files.write_atomic`).
+        """Put a record in its place (see `bench.contract.atomic_files.write_atomic`).
 
         An unreadable file that lies there is first set aside as ``*.damaged``; a good record that would give way to
         one without numbers is kept as ``*.previous``.

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bench.labels import budget_of
-from bench.nouns import Cell
+from bench.contract import Cell
+from bench.contract.weight_labels import budget_of
 from bench.scoring.means import mean
 from bench.scoring.rule import ScoringRule
 
@@ -25,7 +25,7 @@ class _HasValue(Protocol):
 
 
 class RecordLike(Protocol):
-    """What scoring reads of a `bench.record.Record`."""
+    """What scoring reads of a `bench.records.record.Record`."""
 
     @property
     def cell(self) -> Cell: ...

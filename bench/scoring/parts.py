@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.backbones import BACKBONES
+from bench.contract.backbones import BACKBONES
 from bench.scoring.evidence import BICUBIC, Measured, Square, TrackEvidence
 from bench.scoring.means import gain_share, mean, quadratic_mean, sample_sd
 from bench.scoring.rule import ScoringRule

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from tracks._memory import page_faults
+from bench.timing.memory import page_faults
 
 UNSTABLE_SPREAD = 0.10
 """Standard deviation over mean from which samples count as unstable (the rule of pyperf)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from bench.cli import Rooms, main
+from bench.app.main import Rooms, main
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests with it ignored

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.names import comma_separated
-from bench.nouns import Card, Cell, Settings, UserError, combinations
-from bench.sr.catalog import resolve
-from bench.sr.datasets import DataSet, Pair, available, combined_sha256, open_set
-from bench.sr.protocol import SR_Y_V1
+from bench.contract import Card, Cell, Settings, UserError, combinations
+from bench.contract.names import comma_separated
+from bench.pictures.catalog import resolve
+from bench.pictures.protocol import SR_Y_V1
+from bench.tasks.sr.datasets import DataSet, Pair, available, combined_sha256, open_set
 
 MEMORY_MB = 4096
 """Default limit for the activations of one forward pass, in 10^6 bytes."""

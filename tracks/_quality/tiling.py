@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from bench.nouns import UserError
+from bench.contract import UserError
 
 PROBE_SIDE = 48
 """Low-resolution side of the picture on which a network is probed."""

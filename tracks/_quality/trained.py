@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench.labels import seed_of
+from bench.contract import Cell, Context, Unsupported
+from bench.contract.weight_labels import seed_of
 from bench.nn.weights import NONE_NEEDED, prepare_network
-from bench.nouns import Cell, Context, Unsupported
 
 UNTRAINED = "untrained"
 
@@ -20,7 +20,7 @@ class Trained:
     network: nn.Module
     sha256: str | None
     label: str
-    """As in `bench.labels`, or ``none needed`` or ``untrained``"""
+    """As in `bench.contract.weight_labels`, or ``none needed`` or ``untrained``"""
 
     @property
     def flags(self) -> list[str]:

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.nouns import UserError
-from tracks._sets import MEMORY_MB
-from tracks._tiling import Footprint, check_reach, footprint, not_tileable, run_tiled, tiles
+from bench.contract import UserError
+from tracks._quality.sets import MEMORY_MB
+from tracks._quality.tiling import Footprint, check_reach, footprint, not_tileable, run_tiled, tiles
 
 
 def pick_device(wanted: str) -> torch.device:

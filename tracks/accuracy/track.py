@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings
-from bench.saved import SAVED, picture_path, truth_path
-from bench.sr.extra_metrics import EXTRA, check_names, check_weights
-from bench.sr.protocol import SR_Y_V1
-from tracks._sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
+from bench.contract import Card, Cell, Context, Metric, Outcome, Settings
+from bench.pictures.extra_metrics import EXTRA, check_names, check_weights
+from bench.pictures.protocol import SR_Y_V1
+from bench.records.saved_pictures import SAVED, picture_path, truth_path
+from tracks._quality.sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
 
 if TYPE_CHECKING:
-    from bench.sr.datasets import Pair
-    from tracks._upscale import Upscaler
+    from bench.tasks.sr.datasets import Pair
+    from tracks._quality.upscale import Upscaler
 
 TRAINED = "trained"
 
@@ -77,10 +77,10 @@ class Accuracy:
         return inputs_of(cell.case.removesuffix(PLUS), cell, settings) | own
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from bench.sr.datasets import open_set
-        from bench.sr.extra_metrics import ExtraMetrics
-        from tracks._trained import trained_network
-        from tracks._upscale import exact_float32
+        from bench.pictures.extra_metrics import ExtraMetrics
+        from bench.tasks.sr.datasets import open_set
+        from tracks._quality.trained import trained_network
+        from tracks._quality.upscale import exact_float32
 
         settings = context.settings
         options = self._checked(settings)
@@ -127,7 +127,7 @@ class Accuracy:
 
     def _upscalers(self, cell: Cell, network: Any, options: Options) -> tuple[Upscaler, Upscaler | None]:
         """The network to score, and the trained one beside it where the packed one is scored."""
-        from tracks._upscale import Upscaler, pick_device
+        from tracks._quality.upscale import Upscaler, pick_device
 
         packed = options.text("engine", TRAINED) == "packed"
         device = pick_device("cpu" if packed else options.text("device", "auto"))
@@ -143,7 +143,7 @@ class Accuracy:
         self, cell: Cell, context: Context, data: Any, upscale: Upscaler, twin: Upscaler | None, extra: Any
     ) -> tuple[dict[str, list[float]], Remarks, list[float], dict[str, dict[str, str]]]:
         """Samples of every metric, remarks on the data, differences of the engines (dB), hashes of saved pictures."""
-        from bench.sr.metrics import Reference
+        from bench.pictures.metrics import Reference
 
         samples: dict[str, list[float]] = {}
         remarks, differences, saved = Remarks(data), [], {}
@@ -170,7 +170,7 @@ class Accuracy:
 
 def _save(out: Path, cell: Cell, pair: Pair, sr: NDArray[np.uint8]) -> dict[str, str]:
     """Write a picture and its ground truth; the hashes by which the record vouches for them."""
-    from bench.sr.images import pixel_sha256, write_png
+    from bench.pictures.images import pixel_sha256, write_png
 
     write_png(out / picture_path(cell, pair.name), sr)
     write_png(out / truth_path(cell, pair.name), pair.hr)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import ClassVar
 
-from bench.backbones import BACKBONES
-from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, combinations
+from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, combinations
+from bench.contract.backbones import BACKBONES
 
 PAPER_LR = (320, 180)
 """Low-resolution input behind the published figures: (width, height)."""
@@ -53,7 +53,7 @@ class Comp:
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from bench.nn.complexity import count_algorithm, count_reference
-        from tracks._conventions import PAPERS, STRICT, paper_rule
+        from bench.nn.conventions import PAPERS, STRICT, paper_rule
 
         algorithm = context.load_algorithm(cell.algo)
         width, height = (int(side) for side in cell.case.split("x"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bench.layer.unit_base import UnitShell
 from bench.nn.quantizers import ActQuantizer
-from bench.packed.shell import UnitShell
 
 
 def run_in_bf16(network: nn.Module) -> nn.Module:

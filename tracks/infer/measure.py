@@ -12,19 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.discover import Loader
+from bench.contract import Cell, Settings, Unsupported
 from bench.nn.network import PARTS
 from bench.nn.weights import prepare_network
-from bench.nouns import Cell, Settings, Unsupported
 from bench.packed.pack import load_into, pack, packed_units, save
 from bench.packed.parity import Parity, check_layers
 from bench.packed.peers import BINARY
-from tracks._infer_engine import run_in_bf16
-from tracks._infer_peers import Peers, peer_metrics, prepare_peers, psnr_db
-from tracks._infer_pieces import in_turn, openvino_layers, take_apart
-from tracks._memory import PeakMemory
-from tracks._photo import photo
-from tracks._timing import PartTimer, interleave, summarize, timing_flags
+from bench.plan.discover import Loader
+from bench.timing.memory import PeakMemory
+from bench.timing.rounds import PartTimer, interleave, summarize, timing_flags
+from tracks.infer.engine import run_in_bf16
+from tracks.infer.peers import Peers, peer_metrics, prepare_peers, psnr_db
+from tracks.infer.photo import photo
+from tracks.infer.pieces import in_turn, openvino_layers, take_apart
 
 WARMUPS = 2
 
@@ -187,7 +187,7 @@ def _ratio(samples: dict[str, list[float]], above: str, below: str) -> float:
 def theoretical_speedup(full: nn.Module, trained: nn.Module, lr_size: tuple[int, int]) -> float:
     """Full precision's operations over this network's, strict convention, at the measured input size."""
     from bench.nn.complexity import count_network
-    from tracks._conventions import STRICT
+    from bench.nn.conventions import STRICT
 
     counts = [count_network(copy.deepcopy(network), lr_size) for network in (full, trained)]
     return STRICT.ops(counts[0]) / STRICT.ops(counts[1])

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.nouns import Unsupported
+from bench.contract import Unsupported
 from bench.packed.peers import BINARY, PEERS, REFERENCE, SLOW, build_peer, version
 from bench.packed.peers.source import Source
 

@@ -10,8 +10,8 @@ import skimage
 import torch
 from torch import Tensor
 
-from bench.nouns import UserError
-from bench.sr.images import read_rgb
+from bench.contract import UserError
+from bench.pictures.images import read_rgb
 
 BUILT_IN = Path(skimage.__file__).parent / "data" / "coffee.png"
 """A 600x400 photograph inside the scikit-image package."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.nouns import Unsupported
+from bench.contract import Unsupported
 from bench.packed.layer import PackedLayer
 from bench.packed.parity import TOLERANCE, relative_error
 from bench.packed.peers.binary import openvino_layer

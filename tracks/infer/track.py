@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
-from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
-from bench.packed.heap import STEADY_HEAP
+from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
 from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
 from bench.packed.peers import BINARY, PEERS, REFERENCE, pick_peers
+from bench.timing.heap import STEADY_HEAP
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ENGINES = ("fp32", "bf16")
 
 
@@ -145,7 +145,7 @@ def _run_worker(job: dict[str, object], threads: int, progress) -> dict[str, obj
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     threading = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     env = os.environ | STEADY_HEAP | threading | {"PYTHONPATH": path}
-    command = [sys.executable, "-m", "tracks._infer_worker"]
+    command = [sys.executable, "-m", "tracks.infer.worker"]
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True)
     try:
         worker.stdin.write(json.dumps(job) + "\n")

@@ -9,8 +9,8 @@ import sys
 import threading
 import traceback
 
-from bench.nouns import Unsupported, UserError
-from tracks._infer_measure import measure
+from bench.contract import Unsupported, UserError
+from tracks.infer.measure import measure
 
 
 def main() -> None:

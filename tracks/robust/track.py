@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, UserError
+from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, UserError
+from bench.pictures.corruptions import EXTRA, SEVERITIES, STANDARD, corrupt, select
+from bench.pictures.protocol import SR_Y_V1
+from bench.pictures.resize import resize
 from bench.scoring.rule import ScoringRule
-from bench.sr.corruptions import EXTRA, SEVERITIES, STANDARD, corrupt, select
-from bench.sr.protocol import SR_Y_V1
-from bench.sr.resize import resize
-from tracks._sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
+from tracks._quality.sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
 
 Psnr = dict[tuple[str, int], list[float]]
 """(corruption, severity) -> dB of each picture"""
@@ -68,10 +68,10 @@ class Robust:
         return inputs_of(cell.case, cell, settings) | own | {"device": self._options(settings).text("device", "auto")}
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from bench.sr.datasets import open_set
-        from bench.sr.metrics import Reference
-        from tracks._trained import trained_network
-        from tracks._upscale import Upscaler, exact_float32, pick_device
+        from bench.pictures.metrics import Reference
+        from bench.tasks.sr.datasets import open_set
+        from tracks._quality.trained import trained_network
+        from tracks._quality.upscale import Upscaler, exact_float32, pick_device
 
         settings = context.settings
         corruptions, severities = self._grid(settings)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.discover import Loader
+from bench.contract import Cell, Context, Outcome
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, load_weights
 from bench.nn.training.data import SAMPLE, Pictures, Sampler, load_pictures, to_pairs
@@ -22,9 +22,9 @@ from bench.nn.training.run import make_fabric
 from bench.nn.training.step import Diverged, Stepper
 from bench.nn.training.validate import Validation
 from bench.nn.weights import label_of, reference_weights
-from bench.nouns import Cell, Context, Outcome
-from tracks._memory import PeakMemory
-from tracks._timing import interleave, timing_flags
+from bench.plan.discover import Loader
+from bench.timing.memory import PeakMemory
+from bench.timing.rounds import interleave, timing_flags
 
 FULL_PRECISION = "fp32"
 RATES = (("adam", 1e-3), ("adam", 2e-4), ("adam", 1e-4), ("sgd", 1e-2))

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import ClassVar
 
-from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
+from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
 
 STEP_BATCH = 16
 STEP_PATCH = {2: 32, 3: 24, 4: 24}
@@ -74,7 +74,7 @@ class Train:
     def run(self, cell: Cell, context: Context) -> Outcome:
         if context.cards[cell.algo].backbone_free:
             raise Unsupported(f"{context.cards[cell.algo].name} has no parameters: there is nothing to train")
-        from tracks._train_cell import measure
+        from tracks.train.measure import measure
 
         step = (STEP_BATCH, STEP_PATCH[cell.scale])
         return measure(cell, context, step, self._sweep(context.settings))

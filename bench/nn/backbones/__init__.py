@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from bench.backbones import BACKBONES
-from bench.nouns import Unsupported
+from bench.contract import Unsupported
+from bench.contract.backbones import BACKBONES
 
 if TYPE_CHECKING:
     from bench.nn.algorithm import Algorithm

@@ -9,10 +9,10 @@ import inspect
 
 from torch import Tensor, nn
 
+from bench.contract import Unsupported
 from bench.nn.algorithm import Algorithm, Tag, tag
 from bench.nn.backbones.edsr import residual_network
 from bench.nn.network import Network
-from bench.nouns import Unsupported
 
 
 def build(algorithm: Algorithm, scale: int, channels: int = 64, groups: int = 10, blocks: int = 20) -> Network:

@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from bench.files import write_atomic
-from bench.nouns import UserError
+from bench.contract import UserError
+from bench.contract.atomic_files import write_atomic
 
 WEIGHTS, RECORD = "weights.safetensors", "record.json"
 """What a finished run leaves in its folder beside its checkpoints."""

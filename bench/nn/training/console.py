@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from bench.nouns import UserError
+from bench.contract import UserError
 
 EVERY = 10.0
 """Seconds between two lines where there is no terminal"""

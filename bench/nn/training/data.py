@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.nouns import UserError
-from bench.sr.datasets import Pair, open_set
-from bench.sr.images import SUFFIXES, pixel_sha256, read_rgb
-from bench.sr.protocol import SR_Y_V1, mod_crop
-from bench.sr.resize import resize
+from bench.contract import UserError
+from bench.pictures.images import SUFFIXES, pixel_sha256, read_rgb
+from bench.pictures.protocol import SR_Y_V1, mod_crop
+from bench.pictures.resize import resize
+from bench.tasks.sr.datasets import Pair, open_set
 
 SAMPLE = "sample"
 """In place of a folder: the photographs that scikit-image ships."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli_settings import count
+from bench.app.settings import count
 
 EXAMPLES = """\
 examples:

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from bench.contract import UserError
 from bench.nn.training import checkpoint
 from bench.nn.training.checkpoint import Checkpoint
 from bench.nn.training.step import Stepper
 from bench.nn.training.validate import Validation
-from bench.nouns import UserError
 
 
 class Listener(Protocol):

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bench.contract import UserError
 from bench.nn.algorithm import Recipe
-from bench.nouns import UserError
 
 
 @dataclass(frozen=True)

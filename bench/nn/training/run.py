@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from safetensors.torch import save
 from torch import nn
 
+from bench.contract import UserError
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, hash_tensors
 from bench.nn.training import checkpoint
@@ -24,8 +25,7 @@ from bench.nn.training.loop import Listener, Trainer
 from bench.nn.training.plan import Plan
 from bench.nn.training.step import Stepper
 from bench.nn.training.validate import Validation
-from bench.nouns import UserError
-from bench.provenance import ROOT, git_state, versions
+from bench.records.machine import ROOT, git_state, versions
 
 VALIDATIONS = 10
 """Validations over a run, unless told otherwise; as many checkpoints."""

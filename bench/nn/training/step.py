@@ -8,11 +8,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from bench.contract import UserError
 from bench.nn.algorithm import Algorithm
 from bench.nn.training.data import Sampler
-from bench.nn.training.finite import broken_activation, broken_gradient, broken_weight, finite
+from bench.nn.training.divergence import broken_activation, broken_gradient, broken_weight, finite
 from bench.nn.training.plan import Plan
-from bench.nouns import UserError
 
 
 class Diverged(UserError):

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bench.nouns import UserError
-from bench.sr.datasets import Pair
-from bench.sr.metrics import psnr
-from bench.sr.protocol import SR_Y_V1
-from bench.sr.resize import resize
+from bench.contract import UserError
+from bench.pictures.metrics import psnr
+from bench.pictures.protocol import SR_Y_V1
+from bench.pictures.resize import resize
+from bench.tasks.sr.datasets import Pair
 
 
 class Validation:

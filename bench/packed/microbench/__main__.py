@@ -15,14 +15,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.files import write_atomic
-from bench.nouns import UserError
-from bench.packed.heap import STEADY_HEAP
+from bench.contract import UserError
+from bench.contract.atomic_files import write_atomic
 from bench.packed.kernels import selected_kernel
 from bench.packed.microbench.shapes import SHAPES
 from bench.packed.microbench.timing import Row, matrix_rate, time_shape
 from bench.packed.peers import PEERS, missing, version
-from bench.provenance import ROOT, cpu_isa, git_state, this_machine, versions
+from bench.records.machine import ROOT, cpu_isa, git_state, this_machine, versions
+from bench.timing.heap import STEADY_HEAP
 
 
 def main(argv: list[str]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bench.nouns import Unsupported
+from bench.contract import Unsupported
 from bench.packed.layer import PackedLayer
 from bench.packed.microbench.shapes import Shape, convolutions, random_spec
 from bench.packed.parity import TOLERANCE, relative_error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.packed.spec import Epilogue, LayerSpec, SignInput, UniformInput
+from bench.layer.spec import Epilogue, LayerSpec, SignInput, UniformInput
 
 
 @dataclass(frozen=True)

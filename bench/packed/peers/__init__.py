@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.discover import unknown
+from bench.contract import UserError, unknown
+from bench.contract.names import comma_separated
 from bench.extras import install_command
-from bench.names import comma_separated
-from bench.nouns import UserError
 
 if TYPE_CHECKING:
     from bench.packed.peers.source import Source

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from bench.nouns import Unsupported
+from bench.contract import Unsupported
+from bench.layer.spec import LayerSpec
 from bench.packed.peers.exchange import channels_last, compiled
-from bench.packed.spec import LayerSpec
 
 
 def openvino_layer(spec: LayerSpec, x: Tensor, skip: Tensor | None, threads: int) -> Callable[[], Tensor]:

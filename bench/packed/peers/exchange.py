@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench.nouns import Unsupported
+from bench.contract import Unsupported
 from bench.packed.peers.source import Source, input_name
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from bench.contract import Unsupported
 from bench.nn.network import PARTS
-from bench.nouns import Unsupported
 from bench.packed.peers.source import Source, _first, quiet
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bench.nouns import Unsupported
+from bench.contract import Unsupported
 
 
 @dataclass

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.nouns import UserError
-from bench.sr import manifest
-from bench.sr.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
-from bench.sr.images import pixel_sha256, read_rgb
-from bench.sr.layouts import Item, candidates, find_set, list_items
-from bench.sr.protocol import SR_Y_V1, Protocol, mod_crop
-from bench.sr.resize import resize
+from bench.contract import UserError
+from bench.pictures import manifest
+from bench.pictures.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
+from bench.pictures.images import pixel_sha256, read_rgb
+from bench.pictures.layouts import Item, candidates, find_set, list_items
+from bench.pictures.protocol import SR_Y_V1, Protocol, mod_crop
+from bench.pictures.resize import resize
 
 LR_TOLERANCE = 0.45
 """Largest mean absolute difference, in grey levels, between a given low-resolution file and one made from its ground

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, combinations
+from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, combinations
 
 
 class Clock:

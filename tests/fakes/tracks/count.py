@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
-from bench.nouns import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
+from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
 
 
 class Count:

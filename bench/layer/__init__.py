@@ -1,0 +1,1 @@
+"""What a quantized layer is: training and deployment agree on it here."""

@@ -1,0 +1,1 @@
+"""What is measured, and whether an earlier record still holds."""

@@ -1,0 +1,1 @@
+"""Records: what a result file holds, where it lies, and what others have published."""

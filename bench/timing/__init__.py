@@ -1,0 +1,1 @@
+"""Timing in turn, memory, the heap: for anything that is measured."""

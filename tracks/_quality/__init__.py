@@ -1,0 +1,1 @@
+"""What accuracy and robustness share: test sets, trained weights, networks run over whole pictures."""

@@ -1,0 +1,5 @@
+"""Robustness: what is lost when the low-resolution input is corrupted."""
+
+from tracks.robust.track import TRACK
+
+__all__ = ["TRACK"]
