@@ -74,7 +74,7 @@ def this_machine() -> Machine:
 def versions() -> dict[str, str]:
     """Versions of Python and of those `PACKAGES` that are installed."""
     found = {name: version for name in PACKAGES if (version := version_of(name))}
-    return {"python": platform.pythonversion_of(), **found}
+    return {"python": platform.python_version(), **found}
 
 
 def version_of(package: str) -> str | None:
