@@ -22,8 +22,8 @@ from bench.pictures.images import read_rgb
 from bench.pictures.metrics import score
 from bench.tasks.sr.datasets import combined_sha256, open_set
 from tracks._quality import trained as _trained
+from tracks.accuracy import track as accuracy
 from tracks.accuracy.track import TRACK
-from tracks.accuracy.track import track as accuracy
 
 needs_kernels = pytest.mark.skipif(find_spec("bench.packed._native") is None, reason="native kernels are not built")
 

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from bench import extras
 from bench.app.main import main
-from bench.contract import UserError
+from bench.contract import UserError, extras
+from bench.contract.terminal import prepare_streams
 from bench.records.store import load
-from bench.terminal import prepare_streams
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BLOCKED = """

@@ -11,8 +11,8 @@ import torch
 
 from bench.contract import Card, Cell, Context, Outcome, Settings, Unsupported, UserError
 from bench.plan.discover import Loader, load_class
+from tracks.train import measure as _train_cell
 from tracks.train.track import TRACK
-from tracks.train.track import measure as _train_cell
 
 KIT = Path(__file__).parent / "train_kit.py"
 ADAPTERS = {"fp32": f"{KIT}:Full", "small": f"{KIT}:Small", "bicubic": "algorithms.bicubic.adapter:Bicubic"}

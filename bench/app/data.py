@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.contract import UserError
-from bench.extras import require
+from bench.contract.extras import require
 from bench.pictures.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
 from bench.pictures.protocol import SR_Y_V1
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.app.settings import build_settings, count, size
 from bench.contract import Context, UserError
+from bench.contract.terminal import prepare_streams
 from bench.pictures.catalog import SETS
 from bench.records.saved_pictures import FOLDER
-from bench.terminal import prepare_streams
 
 if TYPE_CHECKING:
     from bench.plan.discover import Registry

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.app.main import FORMATS, LOCAL_STORE, PAGES, ROOT
 from bench.app.run import reports_exist
 from bench.contract import UserError
-from bench.extras import install_command
+from bench.contract.extras import install_command
 from bench.pictures.catalog import SETS
 from bench.plan.cells import pick
 

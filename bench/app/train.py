@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.app.train_flags import training_parser
 from bench.contract import UserError
-from bench.extras import require
-from bench.nn.training.flags import training_parser
+from bench.contract.extras import require
 from bench.plan.cells import pick, pick_algorithms, pick_scales
 from bench.plan.discover import Registry, discover
 

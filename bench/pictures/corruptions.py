@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import UserError
+from bench.contract.extras import install_command
 from bench.contract.names import comma_separated
-from bench.extras import install_command
 from bench.pictures.images import pixel_sha256
 
 STANDARD = (

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.contract import Cell, Settings, Track, UserError, unknown
+from bench.contract.extras import require
 from bench.contract.names import comma_separated
-from bench.extras import require
 from bench.plan.discover import Registry
 from bench.plan.identity import Identity, Stamp
 from bench.records.record import RecordError, check_cell

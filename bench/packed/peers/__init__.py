@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.contract import UserError, unknown
+from bench.contract.extras import install_command
 from bench.contract.names import comma_separated
-from bench.extras import install_command
 
 if TYPE_CHECKING:
     from bench.packed.peers.source import Source
