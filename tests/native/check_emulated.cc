@@ -9,11 +9,11 @@ using namespace bisr;
 
 const char* never() { return nullptr; }
 
-const Kernel kPortable{"portable", never, &portable::binary, &portable::integer, nullptr, portable::epilogue};
+const Kernel kPortable{"portable", never, &portable::binary, &portable::integer, nullptr, portable::epilogue, false};
 const std::vector<Kernel> kEmulated{
-    {"amx_int8", never, &amx_int8::binary, &amx_int8::integer, nullptr, avx512::epilogue, amx_int8::enter,
+    {"amx_int8", never, &amx_int8::binary, &amx_int8::integer, nullptr, avx512::epilogue, true, amx_int8::enter,
      amx_int8::leave},
-    {"avx512_vpopcnt", never, &avx512_vpopcnt::binary, &portable::integer, nullptr, avx512::epilogue},
+    {"avx512_vpopcnt", never, &avx512_vpopcnt::binary, &portable::integer, nullptr, avx512::epilogue, true},
 };
 
 void off_by_one(const Span& span, std::int32_t* sums) {
@@ -32,7 +32,7 @@ bool self_checks() {
     }
     BinaryOps wrong = portable::binary;
     wrong.accumulate = off_by_one;
-    const Kernel kernel{"wrong", never, &wrong, &portable::integer, nullptr, portable::epilogue};
+    const Kernel kernel{"wrong", never, &wrong, &portable::integer, nullptr, portable::epilogue, false};
     if (self_check(kernel, kPortable).empty()) {
         std::printf("the self-check passes a wrong kernel\n");
         return false;

@@ -47,19 +47,17 @@ void Layer::fill_row(const Image& image, std::size_t pixel, int pixels, unsigned
         pack(image.x + pixel * geometry_.in_channels, pixels, expands() ? scratch.packed : row);
     }
     if (expands()) {
-        binary_->expand(reinterpret_cast<const std::uint64_t*>(packed), pixels, geometry_.in_channels, row);
+        expand(packed, pixels, row);
     }
 }
 
-void Layer::fill_padding(int w, const Scratch& scratch) const {
+void Layer::expand(const unsigned char* packed, int pixels, unsigned char* row) const {
+    binary_->expand(reinterpret_cast<const std::uint64_t*>(packed), pixels, geometry_.in_channels, row);
+}
+
+void Layer::fill_padding(unsigned char* row) const {
     // The byte of a quantized zero; a binary row has bytes of -1 and 1.
-    const auto zero = static_cast<unsigned char>(-zero_);
-    const std::size_t side = row_padding_ * pixel_bytes_;
-    for (int row = 0; row < scratch.ring && side > 0; ++row) {
-        unsigned char* at = scratch.rows + row * scratch.row_bytes;
-        std::fill_n(at, side, zero);
-        std::fill_n(at + side + w * pixel_bytes_, side, zero);
-    }
+    std::fill_n(row, row_padding_ * pixel_bytes_, static_cast<unsigned char>(-zero_));
 }
 
 } // namespace bisr

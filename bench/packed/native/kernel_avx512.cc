@@ -7,58 +7,106 @@ namespace bisr::avx512 {
 namespace {
 
 constexpr int kLanes = 16;
+constexpr int kVectors = kChannelBlock / kLanes;
 
-// Sixteen channels of one pixel; the shortcut is ignored without a skip, the map without one.
+// What a channel block needs for every pixel.
+struct Block {
+    __m512 scale[kVectors], bias[kVectors], pre[kVectors], slope[kVectors], post[kVectors], threshold[kVectors];
+};
+
+inline Block load_block(const EpilogueParams& params, const SignOutput& signs, int c0) {
+    Block block;
+    for (int v = 0; v < kVectors; ++v) {
+        const int c = c0 + v * kLanes;
+        block.scale[v] = _mm512_loadu_ps(params.scale + c);
+        block.bias[v] = _mm512_loadu_ps(params.bias + c);
+        block.pre[v] = _mm512_loadu_ps(params.pre + c);
+        block.slope[v] = _mm512_loadu_ps(params.slope + c);
+        block.post[v] = _mm512_loadu_ps(params.post + c);
+        block.threshold[v] = signs.bits != nullptr ? _mm512_loadu_ps(signs.threshold + c) : _mm512_setzero_ps();
+    }
+    return block;
+}
+
+// Vector v of a block of one pixel; the shortcut is ignored without a skip, the map without one.
 template <Skip kSkip, bool kMap>
-inline __m512 finish(const EpilogueParams& params, const EpilogueSpan& span, const std::int32_t* sums, __m512 map, int c,
-                     __m512 shortcut) {
+inline __m512 finish(const EpilogueParams& params, const EpilogueSpan& span, const Block& block, int v,
+                     const std::int32_t* sums, const float* scale, __m512 map, __m512 shortcut) {
     const auto as_float = [](const std::int32_t* lanes) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(lanes)); };
-    __m512 y = _mm512_mul_ps(_mm512_loadu_ps(params.scale + c), as_float(sums + c));
+    __m512 y = _mm512_mul_ps(block.scale[v], as_float(sums));
     for (int b = 1; b < params.bases; ++b) {
-        const __m512 scale = _mm512_loadu_ps(params.scale + b * span.padded + c);
-        y = _mm512_add_ps(y, _mm512_mul_ps(scale, as_float(sums + b * kMaxSpan * span.padded + c)));
+        const __m512 further = as_float(sums + b * kMaxSpan * span.padded);
+        y = _mm512_add_ps(y, _mm512_mul_ps(_mm512_loadu_ps(scale + b * params.scale_plane), further));
     }
     if (kMap) {
         y = _mm512_mul_ps(y, map);
     }
-    y = _mm512_add_ps(y, _mm512_loadu_ps(params.bias + c));
+    y = _mm512_add_ps(y, block.bias[v]);
     if (kSkip == Skip::before) {
         y = _mm512_add_ps(y, shortcut);
     }
-    y = _mm512_add_ps(y, _mm512_loadu_ps(params.pre + c));
-    y = _mm512_mask_mul_ps(y, _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_NGE_UQ), y,
-                           _mm512_loadu_ps(params.slope + c));
-    y = _mm512_add_ps(y, _mm512_loadu_ps(params.post + c));
+    y = _mm512_add_ps(y, block.pre[v]);
+    y = _mm512_mask_mul_ps(y, _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_NGE_UQ), y, block.slope[v]);
+    y = _mm512_add_ps(y, block.post[v]);
     if (kSkip == Skip::after) {
         y = _mm512_add_ps(y, shortcut);
     }
     return y;
 }
 
+// Channel block by channel block, so that its parameters stay in registers over the span. kWhole: all its channels exist.
+template <Skip kSkip, bool kMap, bool kWhole>
+[[gnu::always_inline]] inline void block_with(const EpilogueParams& params, const EpilogueSpan& span, int c0) {
+    const Block block = load_block(params, span.signs, c0);
+    const int left = params.channels - c0;
+    const auto lanes = [left](int v) {
+        const int count = left - v * kLanes;
+        return static_cast<__mmask16>(count >= kLanes ? 0xffff : count > 0 ? (1u << count) - 1 : 0);
+    };
+    const __mmask16 masks[kVectors] = {lanes(0), lanes(1)};
+    const std::int32_t* sums = span.sums + c0;
+    const float* skip = kSkip == Skip::none ? nullptr : span.skip + c0;
+    float* out = span.out + c0;
+    const bool signs = span.signs.bits != nullptr;
+    const std::size_t pixel_bytes = span.signs.pixel_bytes, stride = span.stride;
+    unsigned char* bits = signs ? span.signs.bits + c0 / 8 : nullptr;
+    const std::uint32_t flip = signs ? *reinterpret_cast<const std::uint32_t*>(span.signs.flip + c0 / 8) : 0;
+    for (int p = 0; p < span.pixels; ++p, sums += span.padded, out += stride) {
+        const __m512 map = _mm512_set1_ps(kMap ? span.scale_map[p] : 1.0f);
+        __mmask16 found[kVectors];
+        for (int v = 0; v < kVectors; ++v) {
+            const int c = v * kLanes;
+            const __m512 shortcut = kSkip == Skip::none ? _mm512_setzero_ps()
+                                    : kWhole            ? _mm512_loadu_ps(skip + c)
+                                                        : _mm512_maskz_loadu_ps(masks[v], skip + c);
+            const __m512 y =
+                finish<kSkip, kMap>(params, span, block, v, sums + c, params.scale + c0 + c, map, shortcut);
+            if (kWhole) {
+                _mm512_storeu_ps(out + c, y);
+            } else {
+                _mm512_mask_storeu_ps(out + c, masks[v], y);
+            }
+            found[v] = _mm512_cmp_ps_mask(y, block.threshold[v], _CMP_GE_OQ);
+        }
+        if (kSkip != Skip::none) {
+            skip += stride;
+        }
+        if (signs) {
+            *reinterpret_cast<std::uint32_t*>(bits) = (found[0] | static_cast<std::uint32_t>(found[1]) << 16) ^ flip;
+            bits += pixel_bytes;
+        }
+    }
+}
+
 // Parameters by value: the stores to `out` could otherwise alias them, and each would be reloaded for every vector.
 template <Skip kSkip, bool kMap>
 void epilogue_with(const EpilogueParams params, const EpilogueSpan span) {
-    const int whole = params.channels / kLanes * kLanes;
-    const auto tail = static_cast<__mmask16>((1u << (params.channels - whole)) - 1);
-    const __m512 none = _mm512_setzero_ps();
-    const std::int32_t* sums = span.sums;
-    const float* skip = span.skip;
-    float* out = span.out;
-    for (int p = 0; p < span.pixels; ++p, sums += span.padded, out += params.channels) {
-        const __m512 map = _mm512_set1_ps(kMap ? span.scale_map[p] : 1.0f);
-        for (int c = 0; c < whole; c += kLanes) {
-            const __m512 shortcut = kSkip == Skip::none ? none : _mm512_loadu_ps(skip + c);
-            const __m512 y = finish<kSkip, kMap>(params, span, sums, map, c, shortcut);
-            _mm512_storeu_ps(out + c, y);
-        }
-        if (tail != 0) {
-            const __m512 shortcut = kSkip == Skip::none ? none : _mm512_maskz_loadu_ps(tail, skip + whole);
-            const __m512 y = finish<kSkip, kMap>(params, span, sums, map, whole, shortcut);
-            _mm512_mask_storeu_ps(out + whole, tail, y);
-        }
-        if (kSkip != Skip::none) {
-            skip += params.channels;
-        }
+    int c = 0;
+    for (; c + kChannelBlock <= params.channels; c += kChannelBlock) {
+        block_with<kSkip, kMap, true>(params, span, c);
+    }
+    if (c < params.channels) {
+        block_with<kSkip, kMap, false>(params, span, c);
     }
 }
 

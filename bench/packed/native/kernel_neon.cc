@@ -164,7 +164,7 @@ inline float32x4_t finish(const EpilogueParams& params, const EpilogueSpan& span
     float32x4_t y = vmulq_f32(vld1q_f32(params.scale + c), vcvtq_f32_s32(vld1q_s32(sums + c)));
     for (int b = 1; b < params.bases; ++b) {
         const float32x4_t sum = vcvtq_f32_s32(vld1q_s32(sums + b * kMaxSpan * span.padded + c));
-        y = vaddq_f32(y, vmulq_f32(vld1q_f32(params.scale + b * span.padded + c), sum));
+        y = vaddq_f32(y, vmulq_f32(vld1q_f32(params.scale + b * params.scale_plane + c), sum));
     }
     y = vaddq_f32(vmulq_f32(y, map), vld1q_f32(params.bias + c));
     if (params.skip == Skip::before) {
@@ -185,9 +185,9 @@ void epilogue(const EpilogueParams& given, const EpilogueSpan& work) {
     const int whole = params.channels / 4 * 4, rest = params.channels - whole;
     const std::int32_t* sums = span.sums;
     float* out = span.out;
-    for (int p = 0; p < span.pixels; ++p, sums += span.padded, out += params.channels) {
+    for (int p = 0; p < span.pixels; ++p, sums += span.padded, out += span.stride) {
         const float32x4_t map = vdupq_n_f32(span.scale_map != nullptr ? span.scale_map[p] : 1.0f);
-        const float* skip = params.skip == Skip::none ? nullptr : span.skip + static_cast<std::size_t>(p) * params.channels;
+        const float* skip = params.skip == Skip::none ? nullptr : span.skip + p * span.stride;
         for (int c = 0; c < whole; c += 4) {
             const float32x4_t shortcut = skip != nullptr ? vld1q_f32(skip + c) : vdupq_n_f32(0.0f);
             vst1q_f32(out + c, finish(params, span, sums, map, c, shortcut));

@@ -149,10 +149,10 @@ void epilogue(const EpilogueParams& params, const EpilogueSpan& span) {
     for (int p = 0; p < span.pixels; ++p) {
         const std::int32_t* sums = span.sums + p * span.padded;
         const float map = span.scale_map != nullptr ? span.scale_map[p] : 1.0f;
-        const float* __restrict skip = params.skip == Skip::none ? nullptr : span.skip + static_cast<std::size_t>(p) * channels;
-        float* __restrict out = span.out + static_cast<std::size_t>(p) * channels;
+        const float* __restrict skip = params.skip == Skip::none ? nullptr : span.skip + p * span.stride;
+        float* __restrict out = span.out + p * span.stride;
         for (int b = 0; b < params.bases; ++b) {
-            const float* __restrict scale = params.scale + b * span.padded;
+            const float* __restrict scale = params.scale + b * params.scale_plane;
             const std::int32_t* __restrict base = sums + b * base_stride;
             for (int c = 0; c < channels; ++c) {
                 const float term = scale[c] * static_cast<float>(base[c]);

@@ -94,12 +94,13 @@ struct IntegerOps {
 
 enum class Skip { none, before, after };
 
-// Vectors are padded to blocks * kChannelBlock. A step that the layer does not have holds its neutral element, which
-// changes no bit of any float: adding -0, multiplying by 1.
+// Vectors are padded to blocks * kChannelBlock, or what is left of that from the span's first channel on. A step that the
+// layer does not have holds its neutral element, which changes no bit of any float: adding -0, multiplying by 1.
 struct EpilogueParams {
     int bases;
-    int channels;
-    const float* scale; // [bases][padded]
+    int channels;            // that the span has sums for
+    std::size_t scale_plane; // floats between the scales of neighbouring bases
+    const float* scale;
     const float* bias;
     const float* pre;
     const float* slope;
@@ -107,14 +108,24 @@ struct EpilogueParams {
     Skip skip;
 };
 
+// Where the signs of a span go at once, for the layer that reads it; the bits of its other channels lie beside them.
+struct SignOutput {
+    const float* threshold; // [blocks * kChannelBlock], NaN beyond the last channel
+    const unsigned char* flip; // bytes of bits
+    unsigned char* bits;       // null: the signs are not asked for
+    std::size_t pixel_bytes;   // between neighbouring pixels
+};
+
 // The float work of one span, every operation rounded to float32 in the documented order.
 struct EpilogueSpan {
     const std::int32_t* sums; // [bases][kMaxSpan][padded]
     std::size_t padded;       // blocks * kChannelBlock
     int pixels;
+    std::size_t stride;     // floats between neighbouring pixels of `skip` and `out`
     const float* skip;      // [pixels][channels], or null without a skip
     const float* scale_map; // [pixels] or null
     float* out;             // [pixels][channels]
+    SignOutput signs;       // only for kernels that take signs with their epilogue
 };
 
 using Epilogue = void (*)(const EpilogueParams& params, const EpilogueSpan& span);

@@ -1,5 +1,6 @@
 // Drives a kernel over an image: packs input rows into a small ring, splits output rows into spans of equal valid taps,
-// and finishes each span in floats while its sums are still in the cache.
+// and finishes each span in floats while its sums are still in the cache. A row is computed channel block by channel block
+// where all blocks' weights would not stay in the first-level cache.
 #pragma once
 
 #include "select.h"
@@ -100,29 +101,55 @@ class Layer {
     void pack(const float* x, int pixels, unsigned char* packed) const;
     std::size_t packed_bytes() const { return packed_bytes_; }
 
+    struct Columns; // neighbouring output columns with the same valid kernel columns
+    struct Scratch; // one worker's memory
+    struct Stretch; // of one output row
+
+    // Columns [begin, end) of the output of an image of width w.
+    std::vector<Columns> split_columns(int w, int begin, int end) const;
+    // What a span's sums need: int32, [bases][kMaxSpan][padded] and [padded].
+    std::size_t sum_count() const { return (geometry_.bases * kMaxSpan + 1) * geometry_.padded(); }
+    void stretch(const Stretch& work, std::int32_t* sums) const;
+    // Words at rest -> packed row, for layers whose kernel expands them.
+    void expand(const unsigned char* packed, int pixels, unsigned char* row) const;
+    // Zeros of the quantized input in `row_padding` pixels.
+    void fill_padding(unsigned char* row) const;
+    bool expands() const { return binary_ != nullptr && binary_->expand != nullptr; }
+    bool whole_spans() const { return whole_spans_; }
+    int row_padding() const { return row_padding_; }
+    std::size_t pixel_bytes() const { return pixel_bytes_; }
+    std::size_t weight_bytes() const { return base_bytes_ * geometry_.bases; }
+    // What a thread does around its share of the work.
+    void enter() const {
+        if (enter_ != nullptr) {
+            enter_();
+        }
+    }
+    void leave() const {
+        if (leave_ != nullptr) {
+            leave_();
+        }
+    }
+
     const Geometry& geometry() const { return geometry_; }
     const char* kernel_name() const { return binary_ != nullptr ? binary_->name : integer_->name; }
     Skip skip() const { return epilogue_.skip; }
 
   private:
-    struct Columns; // neighbouring output columns with the same valid kernel columns
-    struct Scratch; // one worker's memory
-
     void set_kernel(const Kernel& kernel, bool whole_spans);
     void set_epilogue(const EpilogueVectors& vectors);
     void choose_integer_ops(const Kernel& kernel, const std::int8_t* weights);
     void prepare_integer(const std::int8_t* weights);
-    std::vector<Columns> split_columns(int w, int out_w) const;
-    bool expands() const { return binary_ != nullptr && binary_->expand != nullptr; }
     // Bits that are the kernel's packed row already are not copied.
     bool read_in_place(const Image& image) const { return image.packed != nullptr && !expands(); }
     void fill_row(const Image& image, std::size_t pixel, int pixels, unsigned char* row, const Scratch& scratch) const;
-    void fill_padding(int w, const Scratch& scratch) const;
     void rows(const Image& image, const Result& result, const std::vector<Columns>& columns, int n, int y0, int y1,
               const Scratch& scratch) const;
     void pixels(const Image& image, const Result& result, std::size_t first, int count, const Scratch& scratch) const;
-    void finish_span(Span& span, const Result& result, std::size_t pixel, std::size_t pixels_total,
-                     const Scratch& scratch) const;
+    int valid_taps(const Stretch& work, const Columns& run, Tap* taps) const;
+    void fill_start(const Span& span, int base, int first_block, std::int32_t* start) const;
+    void block_sums(Span& span, int first_block, std::int32_t* sums) const;
+    void finish_span(const Span& span, const Stretch& work, int first_block, int x, const std::int32_t* sums) const;
     bool pointwise() const;
 
     Geometry geometry_;
@@ -133,6 +160,8 @@ class Layer {
     void (*enter_)() = nullptr;
     void (*leave_)() = nullptr;
     bool whole_spans_ = false;
+    bool epilogue_signs_ = false;
+    int group_blocks_ = 1; // channel blocks that a row is computed for at once
     int row_padding_ = 0; // pixels of padding on each side of a packed row
     bool signs_; // the input is a sign
     SignQuantizer sign_;

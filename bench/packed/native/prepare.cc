@@ -1,9 +1,11 @@
 // Builds a layer: chooses its operations and lays weights and epilogue out for them.
+#include "caches.h"
 #include "layer.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 namespace bisr {
 
@@ -95,6 +97,15 @@ void Layer::set_kernel(const Kernel& kernel, bool whole_spans) {
     whole_spans_ = whole_spans;
     const bool holds_zero = binary_ != nullptr || (uniform_.low <= 0 && uniform_.high >= 0);
     row_padding_ = whole_spans && holds_zero ? geometry_.pad_w : 0;
+    epilogue_signs_ = kernel.epilogue_signs;
+    // A little more than half of the cache; kernels without tiles read two blocks in one go.
+    const std::size_t block_bytes = weight_bytes() / geometry_.blocks(), room = caches().first / 8 * 5;
+    const int least = whole_spans ? 1 : 2;
+    group_blocks_ = std::min(geometry_.blocks(), std::max(least, static_cast<int>(room / block_bytes)));
+    // NaN: signs of channels that do not exist are 0.
+    if (binary_ != nullptr) {
+        sign_.threshold.resize(geometry_.words() * 64, std::numeric_limits<float>::quiet_NaN());
+    }
 }
 
 void Layer::set_epilogue(const EpilogueVectors& vectors) {
@@ -114,6 +125,7 @@ void Layer::set_epilogue(const EpilogueVectors& vectors) {
     const auto given = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
     epilogue_.bases = bases;
     epilogue_.channels = channels;
+    epilogue_.scale_plane = padded;
     epilogue_.scale = next;
     for (int b = 0; b < bases; ++b) {
         append(vectors.scale.data() + static_cast<std::size_t>(b) * channels, 0.0f);

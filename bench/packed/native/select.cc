@@ -40,18 +40,18 @@ const char* dot_refusal() {
 // Fastest first. A processor with AVX-512 also has AVX2, which serves the integer layers.
 const Kernel kTable[] = {
 #if defined(__AARCH64EL__)
-    {"neon_dot", dot_refusal, &neon::binary, &neon::bytes, nullptr, neon::epilogue},
-    {"neon", never, &neon::binary, &neon::integer, nullptr, neon::epilogue},
+    {"neon_dot", dot_refusal, &neon::binary, &neon::bytes, nullptr, neon::epilogue, false},
+    {"neon", never, &neon::binary, &neon::integer, nullptr, neon::epilogue, false},
 #endif
 #if defined(BISR_AMX)
-    {"amx_int8", amx_refusal, &amx_int8::binary, &amx_int8::integer, nullptr, avx512::epilogue, amx_int8::enter,
+    {"amx_int8", amx_refusal, &amx_int8::binary, &amx_int8::integer, nullptr, avx512::epilogue, true, amx_int8::enter,
      amx_int8::leave},
 #endif
 #if defined(__x86_64__)
-    {"avx512_vpopcnt", avx512_refusal, &avx512_vpopcnt::binary, &avx2::integer, &avx2::narrow, avx512::epilogue},
-    {"avx2", avx2_refusal, &avx2::binary, &avx2::integer, &avx2::narrow, avx2::epilogue},
+    {"avx512_vpopcnt", avx512_refusal, &avx512_vpopcnt::binary, &avx2::integer, &avx2::narrow, avx512::epilogue, true},
+    {"avx2", avx2_refusal, &avx2::binary, &avx2::integer, &avx2::narrow, avx2::epilogue, true},
 #endif
-    {"portable", never, &portable::binary, &portable::integer, nullptr, portable::epilogue},
+    {"portable", never, &portable::binary, &portable::integer, nullptr, portable::epilogue, false},
 };
 constexpr int kKernels = sizeof kTable / sizeof kTable[0];
 const Kernel& kPortable = kTable[kKernels - 1];

@@ -16,6 +16,7 @@ struct Kernel {
     const IntegerOps* integer;
     const IntegerOps* narrow; // faster where the layer's products leave room in its sum_limit; null if there is none
     Epilogue epilogue;
+    bool epilogue_signs; // the epilogue takes the next layer's signs too
     // What a thread does before and after its share of a layer; null for nothing.
     void (*enter)() = nullptr;
     void (*leave)() = nullptr;
