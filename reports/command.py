@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from bench.contract import Card
+from bench.contract.damage_sets import MILD, PARTIAL, damages_of, dataset_of
 from bench.plan.cells import Preset, load_preset
 from bench.records.record import Record
 
@@ -65,8 +66,9 @@ def _data(record: Record) -> list[str]:
     """The cell's data set, and the preset that holds its severities, where that is not the default."""
     if record.cell.track not in DATA_TRACKS:
         return []
-    dataset, severities = record.cell.case.removesuffix("+"), record.provenance.settings.get("severities")
+    dataset, severities = dataset_of(record.cell.case.removesuffix("+")), record.provenance.settings.get("severities")
     fitting = [name for name in PRESETS if severities in (None, list(_preset(name).severities))]
+    fitting = ["smoke"] if PARTIAL in record.flags else fitting
     words = ["--preset", fitting[0]] if fitting and fitting[0] != PRESETS[0] else []
     words += ["--datasets", dataset, *([] if dataset == "sample" else ["--data-root", "DIR"])]
     return words + (["--allow-untrained"] if "untrained" in record.flags else [])
@@ -93,6 +95,8 @@ def _options(record: Record) -> list[str]:
         chosen |= {"engine": "packed"} if settings.get("engine") == "packed" else {}
         chosen |= {"metrics": ",".join(map(str, names))} if (names := settings.get("metrics")) else {}
         chosen |= {"self_ensemble": "true"} if cell.case.endswith("+") else {}
+    if cell.track == "robust" and damages_of(cell.case) != MILD:
+        chosen["set"] = damages_of(cell.case)
     if cell.track == "train" and isinstance(sweep := settings.get("sweep"), list):
         chosen = dict(zip(("iterations", "batch", "patch"), sweep, strict=False))
     return [f"{cell.track}.{name}={value}" for name, value in _plain(chosen).items()]

@@ -26,7 +26,7 @@ def metrics_of(record: Record, layout: Layout) -> Mapping[str, Measured]:
             kept[re.sub(r"[^\w.+-]", "_", key, flags=re.ASCII)[:80]] = measured
     for name, members in folded.items():
         severities = ", ".join(str(severity) for severity, _ in sorted(members))
-        facts = {"title": name.replace("_", " "), "help": f"Mean over severities {severities}"}
+        facts = {"title": name.replace("_", " "), "help": f"Mean over levels {severities}", "better": "neither"}
         value = mean(measured.value for _, measured in members)
         kept[f"mean_{name}"] = members[0][1].model_copy(update={"value": value, **facts})
     return kept

@@ -55,10 +55,10 @@ LAYOUTS: dict[str, Layout] = {
         main="psnr_y",
     ),
     "robust": Layout(
-        order=("psnr_clean", "psnr_corrupted", "gap_db", "relative_gap"),
+        order=("psnr_clean", "psnr_corrupted", "gain_db", "gap_db", "relative_gap"),
         fold=CORRUPTED,
-        main="psnr_corrupted",
-        unranked=("gap_db", "gap_floored_db"),  # a network that never learns loses nothing
+        main="gain_db",
+        unranked=("psnr_corrupted", "gap_db", "gap_floored_db", "relative_gap"),  # who learns nothing loses nothing
     ),
     "train": Layout(
         order=("step_ms", "train_speedup", "peak_memory_mb", "memory_ratio", "hyper_sd_db", "hyper_mean_db"),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bench.contract import Metric
+from bench.contract.damage_sets import damages_of, dataset_of
 from bench.records.record import Measured, Record
 from reports.entries import gated, measured_entries, metrics_of, network
 from reports.known import Known, backbone_title
@@ -29,9 +30,14 @@ Indexed = tuple[int, Record]
 
 
 def case_title(case: str) -> str:
-    """``Set5`` for ``set5``, ``Set5+`` for its self-ensembled case; other cases as they are."""
+    """``Set5`` for ``set5``, ``Set5+`` for its self-ensembled case; other cases as they are.
+
+    ``Set5, mild-v1`` where its pictures were damaged by that set.
+    """
     name = case.removesuffix("+")
-    return DATASETS.get(name, name) + case[len(name) :]
+    if name in DATASETS or (dataset := dataset_of(name)) == name:
+        return DATASETS.get(name, name) + case[len(name) :]
+    return f"{DATASETS.get(dataset, dataset)}, {damages_of(name)}"
 
 
 def tracks_in(records: Iterable[Record]) -> list[str]:
@@ -81,7 +87,7 @@ def _metrics(own: list[Indexed], layout: Layout) -> dict[str, Measured]:
 def cases_in_order(cases: Iterable[str]) -> list[str]:
     """The usual order of test sets; other cases follow by name."""
     order = {name: place for place, name in enumerate(DATASETS)}
-    return sorted(set(cases), key=lambda case: (order.get(case.removesuffix("+"), len(order)), case))
+    return sorted(set(cases), key=lambda case: (order.get(dataset_of(case.removesuffix("+")), len(order)), case))
 
 
 def _columns(own: list[Indexed], comp: list[Indexed], metrics: Mapping[str, Measured], layout: Layout) -> list[Column]:

@@ -40,7 +40,8 @@ def planned(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
 
 def test_each_chosen_set_is_a_cell_of_its_own(planned: Plan, root: Path) -> None:
     def both(*sets: str) -> list[str]:
-        return [f"{track}/bicubic.none.x2.{name}" for track in ("accuracy", "robust") for name in sets]
+        cases = [*(f"accuracy/bicubic.none.x2.{name}" for name in sets)]
+        return [*cases, *(f"robust/bicubic.none.x2.{name}-mild-v1" for name in sets)]
 
     assert planned("--data-root", root, "--datasets", "BSD100, sample,b100") == both("b100", "sample")
     assert planned("--data-root", root, "--datasets", "all") == both("set5", "b100")

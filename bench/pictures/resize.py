@@ -26,22 +26,29 @@ from numpy.typing import NDArray
 Rule = Literal["legacy", "modern"]
 
 
-def keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' cubic convolution kernel with a = -0.5; zero for |x| > 2."""
+KEYS_A = -0.5
+"""The slope of Keys' kernel at 1 that MATLAB takes; OpenCV and PyTorch take -0.75."""
+
+
+def keys_cubic(x: NDArray[np.float64], a: float = KEYS_A) -> NDArray[np.float64]:
+    """Keys' cubic convolution kernel with slope ``a`` at 1; zero for |x| > 2."""
     x = np.abs(x)
-    near = 1.5 * x**3 - 2.5 * x**2 + 1
-    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+    far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
 
 
 @lru_cache(maxsize=256)
-def contributions(length: int, scale: Fraction, rule: Rule) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+def contributions(
+    length: int, scale: Fraction, rule: Rule, a: float = KEYS_A
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Which inputs make an output, along one axis.
 
     Args:
         length: number of input samples.
         scale: output samples per input sample; below 1 the kernel is widened (antialiasing).
         rule: how indices beyond the border are brought back inside.
+        a: slope of the kernel (`keys_cubic`).
 
     Returns:
         Weights (float64, rows sum to 1) and input indices, both of shape (ceil(length * scale), taps). Read-only.
@@ -53,7 +60,7 @@ def contributions(length: int, scale: Fraction, rule: Rule) -> tuple[NDArray[np.
     centre = (np.arange(out_length) + 0.5) / float(scale) - 0.5
     first = np.floor(centre - width / 2).astype(np.intp) + 1
     index = first[:, None] + np.arange(ceil(width) + 1)
-    weight = keys_cubic((centre[:, None] - index) * shrink)
+    weight = keys_cubic((centre[:, None] - index) * shrink, a)
     weight /= weight.sum(axis=1, keepdims=True)
     if rule == "legacy":
         index = np.clip(index, 0, length - 1)
@@ -71,7 +78,7 @@ def round_to_uint8(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.floor(np.clip(values, 0.0, 255.0) + 0.5).astype(np.uint8)
 
 
-def resize(image: NDArray, scale: Fraction | int, rule: Rule = "modern") -> NDArray:
+def resize(image: NDArray, scale: Fraction | int, rule: Rule = "modern", a: float = KEYS_A) -> NDArray:
     """Resize an image by one factor along both axes.
 
     Args:
@@ -79,6 +86,7 @@ def resize(image: NDArray, scale: Fraction | int, rule: Rule = "modern") -> NDAr
             is therefore defined for uint8 alone).
         scale: 2, 3, 4 enlarge; ``Fraction(1, 4)`` shrinks.
         rule: see the module's text.
+        a: slope of the kernel (`keys_cubic`); another than -0.5 is neither rule's.
 
     Returns:
         (ceil(H * scale), ceil(W * scale)[, C]), of the input's type. Floating-point values are not clipped.
@@ -97,15 +105,15 @@ def resize(image: NDArray, scale: Fraction | int, rule: Rule = "modern") -> NDAr
         wanted = "uint8" if rule == "legacy" else "uint8, float32 or float64"
         raise ValueError(f"image: got {image.dtype}, expected {wanted} for the rule {rule!r}")
 
-    rows = _along_axis(image, 0, scale, rule)
+    rows = _along_axis(image, 0, scale, rule, a)
     if rule == "legacy":
-        return round_to_uint8(_along_axis(round_to_uint8(rows), 1, scale, rule))
-    both = _along_axis(rows, 1, scale, rule)
+        return round_to_uint8(_along_axis(round_to_uint8(rows), 1, scale, rule, a))
+    both = _along_axis(rows, 1, scale, rule, a)
     return round_to_uint8(both) if image.dtype == np.uint8 else both.astype(image.dtype, copy=False)
 
 
-def _along_axis(image: NDArray, axis: int, scale: Fraction, rule: Rule) -> NDArray[np.float64]:
-    weight, index = contributions(image.shape[axis], scale, rule)
+def _along_axis(image: NDArray, axis: int, scale: Fraction, rule: Rule, a: float) -> NDArray[np.float64]:
+    weight, index = contributions(image.shape[axis], scale, rule, a)
     shape = [1] * image.ndim
     shape[axis] = -1
     total = 0.0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.contract.damage_sets import IMAGENET_C, damages_of
 from bench.scoring.evidence import Measured, TrackEvidence
 from bench.scoring.means import mean, quadratic_mean
 from bench.scoring.parts import Part
@@ -38,7 +39,7 @@ def curve(measured: Measured) -> Curve | None:
 
 def robust_parts(evidence: TrackEvidence, algo: str, rule: ScoringRule) -> dict[str, Part]:
     """OM robust (relative, capped: the headline) and BiBench's own form (absolute, uncapped)."""
-    grid = evidence.grid((rule.full_precision, rule.baseline))
+    grid = [s for s in evidence.grid((rule.full_precision, rule.baseline)) if damages_of(s[2]) == IMAGENET_C]
     headline: dict[str, list[float]] = {}
     uncapped: dict[str, list[float]] = {}
     reason = "" if grid else "not measured"
