@@ -31,11 +31,20 @@ SITE = "site"
 """The format of several pages: the leaderboard, each method, each track."""
 
 
-def table_text(records: Sequence[Record], track: str, cards: Mapping[str, Card] | None = None) -> str:
-    """The table of one track as text for a terminal. ``cards`` adds methods that are not installed."""
+def table_text(
+    records: Sequence[Record],
+    track: str,
+    cards: Mapping[str, Card] | None = None,
+    width: int | None = None,
+    colour: bool = False,
+) -> str:
+    """The table of one track as text for a terminal. ``cards`` adds methods that are not installed.
+
+    ``width`` and ``colour`` as in `reports.console.console_text`.
+    """
     from reports.console import console_text
 
-    return console_text(track_table(records, track, everything_known(cards, records)))
+    return console_text(track_table(records, track, everything_known(cards, records)), width, colour)
 
 
 def build(

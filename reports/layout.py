@@ -76,13 +76,14 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "infer": Layout(
         order=(
-            "latency_ms", "speedup", "over_peer", "speedup_theory", "file_bytes", "parity_max_abs", "peak_memory_mb",
+            "latency_ms", "fp32_latency_ms", "speedup", "over_peer", "speedup_theory", "file_bytes",
+            "parity_max_abs", "peak_memory_mb",
         ),
         spread={"latency_ms": "latency_iqr_ms"},
         gate="parity_max_abs",
         gated=(
-            "latency_ms", "latency_iqr_ms", "latency_ci_low_ms", "latency_ci_high_ms", "latency_p99_ms", "speedup",
-            *PARTS_MS, *PIECES, "over_peer",
+            "latency_ms", "fp32_latency_ms", "latency_iqr_ms", "latency_ci_low_ms", "latency_ci_high_ms",
+            "latency_p99_ms", "speedup", *PARTS_MS, *PIECES, "over_peer",
         ),
         gate_reason="no parity check against the trained network in this run, so no number",
         main="speedup",

@@ -58,8 +58,8 @@ def test_infer_table(records: list[Record]) -> None:
     assert row.entries["file_bytes"].value == values["file_bytes"] / 1000
     assert row.entries["kernel"].value == "avx2"
     assert [c.key for c in table.columns if c.shown] == [
-        "method", "bits", "backbone", "scale", "latency_ms", "speedup", "speedup_theory", "file_bytes",
-        "parity_max_abs", "peak_memory_mb", "kernel", "flags",
+        "method", "bits", "backbone", "scale", "latency_ms", "fp32_latency_ms", "speedup", "speedup_theory",
+        "file_bytes", "parity_max_abs", "peak_memory_mb", "kernel", "flags",
     ]  # fmt: skip
     missing = by_id["btm.srresnet.x2.320x180-t1"]
     assert missing.entries["latency_ms"].value is None

@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     out = parser.add_argument_group("results")
     out.add_argument("--out", type=Path, metavar="DIR", help="folder of records; default: results/local")
     out.add_argument("--report", default="html", metavar="LIST", help="pages: html (default), latex, md")
+    out.add_argument("--wide", action="store_true", help="tables with every column, wider than the terminal or not")
     out.add_argument("--force", action="store_true", help="measure finished cells again")
     out.add_argument("--dry-run", action="store_true", help="say what would be measured, and why; measure nothing")
     other = parser.add_argument_group("instead of a run")
@@ -166,7 +167,7 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
         context = Context(settings, registry.loader, registry.cards, bar.update, store.root / FOLDER)
         summary = execute(cells, tracks, context, stamp, store, bar)
     pages = store.root / "report" if flags.out else PAGES
-    return show_results(summary, store, pages, formats, registry.cards)
+    return show_results(summary, store, pages, formats, registry.cards, flags.wide)
 
 
 def _check(text: str, registry: Registry, backbones: list[str] | None) -> int:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench.app.progress import Progress
-from bench.contract import Card, Cell, Context, Outcome, Track, Unsupported, UserError
+from bench.contract import Card, Cell, Context, Outcome, Track, Unsupported, UserError, terminal
 from bench.plan.cells import PlannedCell
 from bench.plan.identity import Identity, Stamp
 from bench.records.record import Record, Status, measured
@@ -150,8 +150,10 @@ def reports_exist() -> bool:
     return spec is not None and spec.origin is not None
 
 
-def show_results(summary: Summary, store: Store, pages: Path, formats: list[str], cards: Mapping[str, Card]) -> int:
-    """Print the tables, make the pages, say where everything is; the run's exit code."""
+def show_results(
+    summary: Summary, store: Store, pages: Path, formats: list[str], cards: Mapping[str, Card], wide: bool = False
+) -> int:
+    """Print the tables, make the pages, say where everything is; the run's exit code. ``wide``: every column."""
     # A run that ends without a single number is no success, whatever the reasons.
     numberless = bool(summary.records) and not any(record.status == "ok" for record in summary.records)
     code = 1 if summary.failed or numberless else 0
@@ -159,7 +161,7 @@ def show_results(summary: Summary, store: Store, pages: Path, formats: list[str]
         sys.stderr.write("reports/ is not there: records only, no table and no page.\n")
     elif summary.records:
         for name in dict.fromkeys(record.cell.track for record in summary.records):
-            _attempt(f"the table of {name}", store, lambda name=name: _show_table(summary, name, cards))
+            _attempt(f"the table of {name}", store, lambda name=name: _show_table(summary, name, cards, wide))
         for name in [] if summary.interrupted else formats:
             _attempt(f"the page ({name})", store, lambda name=name: _make_page(store, pages, name, cards))
     sys.stdout.write(f"Records: {store.root}\n")
@@ -200,11 +202,12 @@ def _attempt(what: str, store: Store, make: Callable[[], None]) -> None:
         )
 
 
-def _show_table(summary: Summary, track: str, cards: Mapping[str, Card]) -> None:
+def _show_table(summary: Summary, track: str, cards: Mapping[str, Card], wide: bool) -> None:
     import reports
 
     chosen = [record for record in summary.records if record.cell.track == track]
-    sys.stdout.write(f"\n{reports.table_text(chosen, track, cards)}\n\n")
+    text = reports.table_text(chosen, track, cards, None if wide else terminal.width(), terminal.colours(sys.stdout))
+    sys.stdout.write(f"\n{text}\n\n")
 
 
 def _make_page(store: Store, pages: Path, name: str, cards: Mapping[str, Card]) -> None:
