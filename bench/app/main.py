@@ -130,7 +130,7 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
     if flags.list:
         from bench.app.listing import listing
 
-        sys.stdout.write(listing(registry))
+        sys.stdout.write(listing(registry, flags.wide))
         return 0
     if flags.check is not None:
         backbones = pick("backbone", flags.backbone, list(registry.backbones)) if flags.backbone else None
@@ -155,7 +155,7 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
     if flags.dry_run:
         from bench.app.listing import dry_run
 
-        sys.stdout.write(dry_run(planned()))
+        sys.stdout.write(dry_run(planned(), flags.wide))
         return 0
     from bench.app.progress import Progress
     from bench.app.run import execute, show_plan, show_results
