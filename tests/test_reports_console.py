@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from bench.record import Record
 from fake_records import CARDS, realistic, record
 
 import reports
+from bench.records.record import Record
 from reports.console import console_text
 from reports.known import Known
 from reports.table import Table
