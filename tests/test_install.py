@@ -13,8 +13,8 @@ import pytest
 from conftest import ROOT
 
 from bench.app.main import main
+from bench.app.terminal import prepare_streams
 from bench.contract import UserError, extras
-from bench.contract.terminal import prepare_streams
 from bench.records.store import load
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from bench.contract import terminal
+from bench.app import terminal
 from bench.plan.cells import PlannedCell, load_preset, preset_names
 from bench.plan.discover import Found, Registry
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.app.settings import build_settings, count, size
+from bench.app.terminal import prepare_streams
 from bench.contract import Context, UserError
-from bench.contract.terminal import prepare_streams
 from bench.pictures.catalog import SETS
 from bench.records.saved_pictures import FOLDER
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from bench.app import terminal
 from bench.app.progress import Progress
-from bench.contract import Card, Cell, Context, Outcome, Track, Unsupported, UserError, terminal
+from bench.contract import Card, Cell, Context, Outcome, Track, Unsupported, UserError
 from bench.plan.cells import PlannedCell
 from bench.plan.identity import Identity, Stamp
 from bench.records.record import Record, Status, measured
