@@ -10,7 +10,7 @@ import torch
 from skimage.io import imsave
 
 from bench.contract import Context, Outcome, Settings, UserError
-from bench.nn.weights import reference_weights
+from bench.nn.weights import stored_weights
 from bench.plan.discover import discover
 from tracks.infer.photo import BUILT_IN, photo
 from tracks.infer.track import TRACK
@@ -40,7 +40,7 @@ def test_a_packed_network_is_measured_with_parity_beside_full_precision() -> Non
     assert metrics["speedup_theory"] == pytest.approx(85.4323 / 19.608, rel=1e-3)
     # 1.18 M binary weights in two bases need 295 kB; the rest of the network about 1 MB; full precision 5.5 MB.
     assert 0.9e6 < metrics["file_bytes"] < 1.3e6 < 5e6 < metrics["fp32_file_bytes"]
-    weights = reference_weights(discover().cards["frb"], "srresnet", 2)
+    weights = stored_weights(discover().cards["frb"], "srresnet", 2)
     assert ("untrained" in outcome.flags) == (weights is None)
     assert set(metrics) <= {metric.key for metric in TRACK.metrics}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.contract.backbones import BACKBONES
-from bench.nn.weights import check_record, reference_weights
+from bench.nn.weights import check_record, stored_weights
 from bench.plan.discover import discover
 from bench.records.store import Loaded, load
 from reports import readme
@@ -53,7 +53,7 @@ def test_reference_weights_are_those_that_were_scored(reference: Loaded) -> None
     assert scored
     for record in scored:
         cell, made = record.cell, record.provenance
-        path = reference_weights(cards[cell.algo], cell.backbone, cell.scale, made.seed)
+        path = stored_weights(cards[cell.algo], cell.backbone, cell.scale, made.seed)
         assert path is not None and check_record(path)["weights_sha256"] == made.weights_sha256, cell
 
 

@@ -19,8 +19,7 @@ from train_kit import PLAN, Exploding, Overflowing, Poisoned, Small, make_pictur
 
 from bench.app.train import main
 from bench.contract import UserError
-from bench.nn import weights
-from bench.nn.training import checkpoint
+from bench.nn.training import checkpoint, grid
 from bench.nn.training.run import RECORD, WEIGHTS
 from bench.nn.training.step import Diverged, Stepper
 from bench.plan.discover import load_class
@@ -109,12 +108,12 @@ def test_a_finished_run_can_be_kept_as_reference_later(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[Path] = []
-    monkeypatch.setattr(weights, "keep_as_reference", lambda algorithm, path, record: kept.append(path) or path)
+    monkeypatch.setattr(grid, "store_weights", lambda algorithm, path, record: kept.append(path) or path)
     flags = f"--algos {KIT}:Small --scale 2 --data {data} --validate {data} --preset smoke --device cpu --threads 1"
     sizes = "--iterations 2 --batch 2 --patch 8"
     words = [*flags.split(), *sizes.split(), "--out", str(tmp_path)]
     assert main(words) == 0 and kept == []
-    assert main([*words, "--resume", "--store-reference"]) == 0
+    assert main([*words, "--resume", "--store-weights"]) == 0
     assert kept == [tmp_path / "small.srresnet.x2.smoke-s0" / WEIGHTS]
 
 

@@ -17,7 +17,7 @@ from train_kit import SCALE, Small, make_pictures
 from train_kit import run as train
 
 from bench.contract import Card, Cell, Settings, UserError
-from bench.contract.weight_labels import budget_of, label, seed_of, spent
+from bench.contract.weight_labels import budget_of, label, own_training, seed_of, spent, training_of
 from bench.nn import weights
 from bench.nn.build import build_network, hash_tensors, load_weights
 from bench.nn.training.run import RECORD, WEIGHTS
@@ -84,32 +84,41 @@ def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Card:
 CELL = Cell("accuracy", "small", "srresnet", SCALE, "set5")
 
 
-def stored(method: Card, tmp_path: Path, budget: str, seed: int = 0, network_seed: int = 3) -> Path:
-    """Reference weights as a finished run would leave them."""
+def stored(
+    method: Card, tmp_path: Path, budget: str, seed: int = 0, network_seed: int = 3, training: str = "board"
+) -> Path:
+    """Stored weights as a finished run would leave them."""
     from safetensors.torch import save_file
 
     algorithm = load_class(method.adapter)()
     state = build_network(algorithm, "srresnet", SCALE, network_seed).state_dict()
     save_file(state, tmp_path / "run.safetensors")
-    record = {"backbone": "srresnet", "scale": SCALE, "budget": budget, "plan": {"seed": seed}}
-    return weights.keep_as_reference(algorithm, tmp_path / "run.safetensors", record)
+    record = {
+        "backbone": "srresnet",
+        "scale": SCALE,
+        "training": training,
+        "budget": budget,
+        "plan": {"seed": seed},
+    }
+    return weights.store_weights(algorithm, tmp_path / "run.safetensors", record)
 
 
-def test_reference_weights_are_the_largest_budget_and_the_first_seed(method: Card, tmp_path: Path) -> None:
-    assert weights.reference_weights(method, "srresnet", SCALE) is None
+def test_stored_weights_are_of_the_board_the_largest_budget_and_the_first_seed(method: Card, tmp_path: Path) -> None:
+    assert weights.stored_weights(method, "srresnet", SCALE) is None
+    stored(method, tmp_path, "90000x16x48", training="reference")
     stored(method, tmp_path, "1000x4x24")
     best = stored(method, tmp_path, "6000x16x24")
     stored(method, tmp_path, "6000x16x24", seed=1)
     stored(method, tmp_path, "20000x1x24")
-    assert weights.reference_weights(method, "srresnet", SCALE) == best
-    assert weights.label_of(best) == "reference-6000x16x24"
-    assert weights.reference_weights(method, "srresnet", 4) is None
-    assert weights.reference_weights(method, "edsr", SCALE) is None
-    second = weights.reference_weights(method, "srresnet", SCALE, seed=1)
-    assert second is not None and weights.label_of(second) == "reference-6000x16x24-s1"
-    assert weights.reference_weights(method, "srresnet", SCALE, seed=7) == best
+    assert weights.stored_weights(method, "srresnet", SCALE) == best
+    assert weights.label_of(best) == "board-6000x16x24"
+    assert weights.stored_weights(method, "srresnet", 4) is None
+    assert weights.stored_weights(method, "edsr", SCALE) is None
+    second = weights.stored_weights(method, "srresnet", SCALE, seed=1)
+    assert second is not None and weights.label_of(second) == "board-6000x16x24-s1"
+    assert weights.stored_weights(method, "srresnet", SCALE, seed=7) == best
     variant = replace(method, key="another_of_the_folder")
-    assert weights.reference_weights(variant, "srresnet", SCALE) is None
+    assert weights.stored_weights(variant, "srresnet", SCALE) is None
 
 
 def test_own_weights_beside_the_record_of_their_training_say_what_was_spent(method: Card, tmp_path: Path) -> None:
@@ -134,9 +143,14 @@ def test_a_record_that_says_nothing_leaves_the_budget_unknown(record: str, tmp_p
 
 
 def test_labels_say_whose_and_how_long() -> None:
-    second = label("reference", "6000x16x24", 1)
-    assert second == "reference-6000x16x24-s1" and label("own", "10x4x24") == "own-10x4x24"
-    assert [seed_of(word) for word in (second, "reference-6000x16x24", "own-10x4x24", "unstable")] == [1, 0, None, None]
+    second = label("board", "6000x16x24", 1)
+    assert second == "board-6000x16x24-s1" and label("own", "10x4x24") == "own-10x4x24"
+    words = (second, "reference-6000x16x24", "own-10x4x24", "own-board-10x4x24", "unstable")
+    assert [seed_of(word) for word in words] == [1, 0, None, None, None]
+    assert [training_of(["unstable", word]) for word in words] == [
+        "board-6000x16x24", "6000x16x24", "10x4x24", "board-10x4x24", None,
+    ]  # fmt: skip
+    assert training_of(["own-unknown"]) == "unknown" and own_training("board") == "own-board"
     assert [budget_of(flags) for flags in (["unstable", second], ["own-unknown"], ["unstable"], [])] == [
         "6000x16x24", "unknown", None, None,
     ]  # fmt: skip
@@ -149,20 +163,20 @@ def test_a_wrong_hash_and_a_missing_record_are_refused(method: Card, tmp_path: P
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match="not the file that its record describes"):
-        weights.reference_weights(method, "srresnet", SCALE)
+        weights.stored_weights(method, "srresnet", SCALE)
     weights.record_of(path).unlink()
     with pytest.raises(UserError, match="nobody knows"):
-        weights.reference_weights(method, "srresnet", SCALE)
+        weights.stored_weights(method, "srresnet", SCALE)
 
 
-def test_own_weights_before_reference_weights_before_none(method: Card, tmp_path: Path) -> None:
+def test_own_weights_before_stored_weights_before_none(method: Card, tmp_path: Path) -> None:
     algorithm = load_class(method.adapter)()
     drawn, drawn_sha, label = weights.prepare_network(algorithm, CELL, Settings(seed=5))
     assert label is None and not drawn.training
     assert drawn_sha == hash_tensors(build_network(algorithm, "srresnet", SCALE, 5).state_dict())
     path = stored(method, tmp_path, "10x1x8")
     _, reference_sha, label = weights.prepare_network(algorithm, CELL, Settings())
-    assert label == "reference-10x1x8" and reference_sha != drawn_sha
+    assert label == "board-10x1x8" and reference_sha != drawn_sha
     assert weights.check_record(path)["weights_sha256"] == reference_sha
     own = Settings(weights={"small": tmp_path / "run.safetensors"})
     _, own_sha, label = weights.prepare_network(algorithm, CELL, own)
@@ -180,13 +194,13 @@ def test_interpolation_needs_no_weights() -> None:
     assert (sha, label) == (None, weights.NONE_NEEDED)
 
 
-def test_a_finished_run_becomes_reference_weights(method: Card, tmp_path: Path) -> None:
+def test_a_finished_run_becomes_stored_weights(method: Card, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     Small.card = method
     data = make_pictures(tmp_path / "pictures")
     train(tmp_path / "run", data)
     record = json.loads((tmp_path / "run" / RECORD).read_text())
-    path = weights.keep_as_reference(Small(), tmp_path / "run" / WEIGHTS, record)
+    path = weights.store_weights(Small(), tmp_path / "run" / WEIGHTS, record)
     assert path.parent == tmp_path / "their_method" / "weights"
     assert weights.check_record(path)["curves"] == record["curves"]
-    assert weights.reference_weights(method, "srresnet", SCALE) == path
+    assert weights.stored_weights(method, "srresnet", SCALE) == path

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import nn
 
 from algorithms.bbcu import CARDS
@@ -15,6 +17,7 @@ class BBCU(Algorithm):
     card = CARDS[0]
     scope = frozenset({"body", "linear"})
     block_shortcut = False
+    start = "fan_in"
     recipe = Recipe(300_000, 16, 32, 1e-4, (0.9, 0.99), (200_000,), "official x2 configuration")
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
@@ -28,10 +31,6 @@ class BBCU(Algorithm):
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.Identity()
 
-    def image_range(self, channels: int) -> float:
-        """Residual alignment: k = 130 at 64 channels brings the shortcut to the scale of the binary branch."""
-        return 130.0 * channels / 64
-
 
 class BBCUM(BBCU):
     """BBCU-M: all but the first and the last convolution is binary; ahead of a shuffle the shortcut is repeated."""
@@ -39,6 +38,7 @@ class BBCUM(BBCU):
     card = CARDS[1]
     backbones = CNNS
     scope = frozenset({"body", "upsample", "conv_hr"})
+    start: ClassVar[dict[Place, str]] = {"body": "fan_in", "upsample": "narrow", "conv_hr": "narrow"}
 
     def upsample_stage(self, channels: int, factor: int, activation: nn.Module | None) -> nn.Module:
         """The unit's RPReLU takes the place of the activation after the shuffle."""

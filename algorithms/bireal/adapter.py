@@ -24,6 +24,7 @@ class BiReal(Shortcuts):
     """Shortcuts, scaled weights, and a closer estimator for the activations' sign."""
 
     card = CARDS[0]
+    start = "positive"
 
     def __init__(self, magnitude_aware: bool = False):
         self.weight = ScaleAwareSign if magnitude_aware else ChannelScaledSign
@@ -39,6 +40,7 @@ class BiRealUnscaled(Shortcuts):
     """Shortcuts alone: integers up to 576 are added to what they were made from, layer upon layer."""
 
     card = CARDS[1]
+    as_printed = True
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         return plain_unit(cin, cout, kernel, PlainSign(clip), Sign(poly), skip_for(cin, cout, place))

@@ -15,6 +15,7 @@ class BNN(Algorithm):
 
     card = CARDS[0]
     scope = frozenset({"body", "linear"})
+    start = "positive"
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         return Unit(cin, cout, kernel, weight=PlainSign(clip), act=Sign(clip), norm=nn.BatchNorm2d(cout))
@@ -36,6 +37,7 @@ class BNNInPlace(BNN):
     """
 
     card = CARDS[1]
+    start, as_printed = "", True
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         return plain_unit(cin, cout, kernel, PlainSign(clip), Sign(clip))

@@ -15,22 +15,21 @@ class BTM(Algorithm):
 
     card = CARD
     backbones = CNNS
+    start = "xavier"
 
     def __init__(self, poly_weights: bool = False):
         self.weight_estimator = poly if poly_weights else clip
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
-        unit = Unit(
+        return Unit(
             cin, cout, kernel,
             weight=ChannelScaledSign(self.weight_estimator), act=Sign(poly), nonlinearity=nn.PReLU(cout),
         )  # fmt: skip
-        nn.init.xavier_uniform_(unit.weight)
-        return unit
 
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.Identity()
 
     def build(self, backbone: str, scale: int) -> nn.Module:
         network = super().build(backbone, scale)
-        network.normalize(MEAN, deviation=0.25)
+        network.normalize(MEAN, 0.25 if self.as_printed else None)
         return network

@@ -25,6 +25,7 @@ class DoReFa1(DoReFa):
     """One bit: signs on both sides, the weights' scaled by their mean magnitude."""
 
     card = CARDS[0]
+    start = "positive"
 
     def __init__(self, per_channel: bool = False):
         self.weight = ChannelScaledSign if per_channel else LayerScaledSign

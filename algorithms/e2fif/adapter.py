@@ -20,6 +20,7 @@ class E2FIF(Algorithm):
     card = CARDS[0]
     backbones = CNNS
     block_shortcut = False
+    start = "fan_in"
     recipe = Recipe(
         300_000, 16, 48, 2e-4, (0.9, 0.999), (200_000,), "official script: 300 epochs of 1000; HR patch 192 is its x4"
     )

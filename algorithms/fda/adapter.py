@@ -19,6 +19,7 @@ class FDA(Algorithm):
 
     card = CARD
     backbones = CNNS
+    start = "fan_in"
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         return Unit(

@@ -23,6 +23,7 @@ class FRB(Algorithm):
     scope = frozenset({"body", "linear"})
     block_shortcut = False
     needs_teacher = True
+    start = "kaiming"
     recipe = Recipe(300_000, 32, 64, 2e-4, (0.9, 0.999), (250_000,), "paper; the patch is read as low resolution")
 
     def __init__(self, per_layer: bool = False, shift: bool = True):

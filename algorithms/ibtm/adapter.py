@@ -32,7 +32,7 @@ class IBTM(Algorithm):
 
     def build(self, backbone: str, scale: int) -> nn.Module:
         network = super().build(backbone, scale)
-        network.normalize(MEAN, deviation=0.25)
+        network.normalize(MEAN, 0.25 if self.as_printed else None)
         return network
 
     def loss(self, network: nn.Module, lr: Tensor, hr: Tensor, teacher: nn.Module | None = None) -> Tensor:

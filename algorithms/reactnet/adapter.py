@@ -15,6 +15,7 @@ class ReActNet(Algorithm):
     card = CARD
     scope = frozenset({"body", "linear"})
     block_shortcut = False
+    start = "positive"
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         return Unit(

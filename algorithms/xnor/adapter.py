@@ -17,6 +17,7 @@ class XNOR(Algorithm):
 
     card = CARD
     backbones = CNNS
+    start = "kaiming"
 
     def __init__(self, per_image: bool = False):
         self.per_image = per_image

@@ -16,6 +16,7 @@ class XNORPlusPlus(Algorithm):
 
     card = CARD
     backbones = CNNS
+    start = "positive"
 
     def __init__(self, spatial: bool = True):
         self.spatial = spatial

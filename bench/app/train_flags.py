@@ -10,53 +10,67 @@ from bench.app.settings import count
 EXAMPLES = """\
 examples:
   run_bench.py train --algos frb --preset smoke                     two minutes on the built-in photographs
-  run_bench.py train --algos fp32,frb --scale 4 --data DIR          the reference budget, teacher first
+  run_bench.py train --algos fp32,frb --scale 4 --data DIR          the board's recipe, teacher first
   run_bench.py train --algos frb --scale 2 --data DIR --preset paper   the recipe as published
+  run_bench.py train --algos all --scale 4,2 --seed 0,1,2 --data DIR --resume --time-limit 9
+                                                                    a grid, nine minutes of it at a time
   run_bench.py train ... --resume                                   go on after Ctrl-C, a crash, a reboot
 
+The preset board trains every method by one recipe: Adam, a cosine to zero, and the best of four learning rates, each
+tried for a tenth of the run and scored on training pictures held out for it.
 Each run has a folder: checkpoints, weights.safetensors, record.json. Use the weights with
   run_bench.py --algos frb --track accuracy --weights frb=FOLDER/weights.safetensors
 Stop at any time with Ctrl-C: --resume goes on, and on a CPU ends in the very same weights.
-Exit code: 0 all trained, 2 a mistake or a diverged run, 130 interrupted.
+Exit code: 0 all trained, 1 a method of several could not be trained, 2 a mistake or a diverged run, 130 interrupted.
 """
+
+
+def seeds(text: str) -> list[int]:
+    """Comma-separated whole numbers from 0, each once, for argparse."""
+    words = text.split(",")
+    if not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers from 0, such as 0 or 0,1,2")
+    return list(dict.fromkeys(map(int, words)))
 
 
 def training_parser() -> argparse.ArgumentParser:
     """The parser of a training's flags."""
     parser = argparse.ArgumentParser(
         prog="run_bench.py train",
-        description="Train networks by their methods' recipes.",
+        description="Train networks by the board's one recipe, or by their papers'.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     what = parser.add_argument_group("what to train")
     what.add_argument("--algos", required=True, metavar="LIST", help="keys, or path/to/file.py:Class")
-    what.add_argument("--backbone", default="srresnet", metavar="NAME", help="default: srresnet")
-    what.add_argument("--scale", default="4", metavar="N", help="upscaling factor (default 4)")
+    what.add_argument("--backbone", default="srresnet", metavar="LIST", help="default: srresnet")
+    what.add_argument("--scale", default="4", metavar="LIST", help="upscaling factors (default 4)")
     what.add_argument("--data", default="sample", metavar="DIR", help="folder of pictures; default: sample (built in)")
-    what.add_argument("--validate", metavar="DIR", help="folder of validation pictures; default: sample")
+    what.add_argument("--validate", metavar="DIR",
+                      help="folder of validation pictures; default: sample; board: those held out")  # fmt: skip
     what.add_argument("--teacher", type=Path, metavar="FILE", help="full-precision weights, for methods that need them")
-    how = parser.add_argument_group("how (a preset shortens the paper's recipe; flags override it)")
-    how.add_argument("--preset", choices=("smoke", "reference", "paper"),
-                     help="default: reference, or smoke on sample")  # fmt: skip
+    how = parser.add_argument_group("how (a preset says what is spent; flags override it)")
+    how.add_argument("--preset", choices=("smoke", "board", "paper"),
+                     help="default: board, or smoke on sample")  # fmt: skip
     how.add_argument("--iterations", type=count, metavar="N")
     how.add_argument("--batch", type=count, metavar="N", help="patches an iteration, over all devices")
     how.add_argument("--patch", type=count, metavar="N", help="low-resolution patch side, pixels")
-    how.add_argument("--learning-rate", type=float, metavar="X")
-    how.add_argument("--seed", type=int, default=0, metavar="N")
+    how.add_argument("--learning-rate", type=float, metavar="X", help="in place of the paper's, or of the sweep")
+    how.add_argument("--seed", type=seeds, default=[0], metavar="LIST", help="default: 0")
     how.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default 1)")
     how.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
     how.add_argument("--devices", type=count, default=1, metavar="N", help="GPUs, or processes on a CPU; several: DDP")
     how.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto",
-                     help="auto: bf16 on a GPU, fp32 on a CPU")  # fmt: skip
+                     help="auto: bf16 on a GPU and on a CPU with AMX or AVX-512 bf16, else fp32")  # fmt: skip
     out = parser.add_argument_group("results")
     out.add_argument("--out", type=Path, metavar="DIR", help="folder of runs; default: results/local/train")
     out.add_argument("--resume", action="store_true",
                      help="go on from the newest checkpoint; runs not begun yet start, finished ones stay")  # fmt: skip
+    out.add_argument("--time-limit", type=float, metavar="MIN", help="stop after a checkpoint once so long at it")
     out.add_argument("--validate-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
     out.add_argument("--checkpoint-every", type=count, metavar="N", help="iterations; default: a tenth of the run")
     out.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run's folder")
-    out.add_argument("--store-reference", action="store_true",
-                     help="keep results, with --resume finished ones too, as reference weights")  # fmt: skip
+    out.add_argument("--store-weights", action="store_true",
+                     help="keep results, with --resume finished ones too, in the methods' folders")  # fmt: skip
     return parser

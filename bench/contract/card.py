@@ -35,6 +35,11 @@ class Card:
     url: str = ""
     provenance: str = ""
     """How sure the facts are: official code, paper only, or our interpretation; and the reading chosen."""
+    start: str = ""
+    """How its latent weights begin in its own code, and where that stands; empty when nothing is known."""
+    printed_of: str = ""
+    """Key of the method whose paper's own start and image range this entry has; it stands beside that method as what
+    the paper printed, and in no ranking."""
     backbone_free: bool = False
     """True for a method that is no network (bicubic): its cells carry the backbone ``none``."""
     family: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeVar
 
@@ -11,6 +11,14 @@ from torch import Tensor, nn
 
 from bench.contract import Card, Unsupported
 from bench.contract.backbones import BACKBONES
+from bench.layer.unit_base import UnitShell
+from bench.nn.starts import start_named
+
+ALIGNMENT = 130.0
+"""Image range at 64 channels that brings features and binary branches to one size (BBCU's k)"""
+
+EQUAL_START = "fan_in"
+"""Start of binary layers' latent weights on equal footing: narrow enough for signs to turn, wide enough to scale by"""
 
 CNNS = tuple(key for key, backbone in BACKBONES.items() if backbone.family == "cnn")
 """Backbones for methods that are defined on convolutions alone."""
@@ -70,6 +78,12 @@ class Algorithm:
     needs_teacher: ClassVar[bool] = False
     """True when `loss` compares with a trained full-precision network."""
     recipe: ClassVar[Recipe] = Recipe()
+    start: ClassVar[str | Mapping[Place, str]] = ""
+    """How the latent weights of its layers begin in its own code: a name out of `bench.nn.starts`, or one for each
+    place; where there is none, as `conv` made them. The card says where it comes from."""
+    as_printed: ClassVar[bool] = False
+    """True for a network that begins as its paper's own does: by `start`, and fed with images in 0..1. All others with
+    binary activations begin on equal footing: latents by `EQUAL_START`, images in the range of `ALIGNMENT`."""
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         """The unit that replaces a stride-1, same-size convolution at ``place``: (N, cin, H, W) -> (N, cout, H, W).
@@ -94,9 +108,13 @@ class Algorithm:
     def image_range(self, channels: int) -> float:
         """The network works on images multiplied by this (input in [0, 1]); the output is divided by it again.
 
-        A backbone with a range of its own (EDSR's 255) takes the larger of the two.
+        Signs lose the size of what they were taken from, so what a binary layer adds to the features is some thirty
+        times larger than SRResNet's features of an image in 0..1, and adding nothing is the best that it can learn.
+        `ALIGNMENT` brings both to one size, by the same rule for every method with binary activations (BBCU, Xia et
+        al., ICLR 2023, section 3.2, residual alignment). A backbone with a range of its own (EDSR's 255) takes the
+        larger of the two.
         """
-        return 1.0
+        return ALIGNMENT * channels / 64 if self._equal_footing else 1.0
 
     def loss(self, network: nn.Module, lr: Tensor, hr: Tensor, teacher: nn.Module | None = None) -> Tensor:
         """Training loss of a batch: lr (N, 3, h, w) and hr (N, 3, scale*h, scale*w), both in [0, 1].
@@ -120,10 +138,22 @@ class Algorithm:
         """The layer at ``place``: the method's own where it is in scope, else a full-precision one. Tagged."""
         if place in self.scope:
             card = self.card
-            return tag(self.conv(cin, cout, kernel, place=place), Tag(place, card.bits_w, card.bits_a, card.bases))
+            conv = self.conv(cin, cout, kernel, place=place)
+            self._begin(conv, place)
+            return tag(conv, Tag(place, card.bits_w, card.bits_a, card.bases))
         if place == "linear":
             return tag(nn.Linear(cin, cout, bias), Tag(place))
         return tag(nn.Conv2d(cin, cout, kernel, padding=kernel // 2, bias=bias), Tag(place))
+
+    def _begin(self, layer: nn.Module, place: Place) -> None:
+        own = self.start if isinstance(self.start, str) else self.start.get(place, "")
+        name = EQUAL_START if self._equal_footing else own
+        for unit in parts_of(layer, UnitShell) if name else ():
+            start_named(name)(unit.weight)
+
+    @property
+    def _equal_footing(self) -> bool:
+        return self.card.bits_a == 1 and not self.as_printed
 
     def build(self, backbone: str, scale: int) -> nn.Module:
         """The network on ``backbone``. Raises Unsupported when the method does not fit it."""

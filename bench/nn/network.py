@@ -36,9 +36,13 @@ class Network(nn.Module):
         self.scale, self.image_range, self.interpolate, self.multiple = scale, image_range, interpolate, multiple
         self.register_buffer("mean", None if mean is None else torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
 
-    def normalize(self, mean: tuple[float, float, float], deviation: float) -> None:
-        """Work on (image - mean) / deviation from now on, both undone at the end, in place of what was set."""
-        self.mean, self.image_range = torch.tensor(mean).view(1, 3, 1, 1), 1 / deviation
+    def normalize(self, mean: tuple[float, float, float], deviation: float | None = None) -> None:
+        """Work on (image - mean) / deviation from now on, both undone at the end, in place of what was set.
+
+        Without a ``deviation`` the image range stays as it is.
+        """
+        self.mean = torch.tensor(mean).view(1, 3, 1, 1)
+        self.image_range = self.image_range if deviation is None else 1 / deviation
 
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[-2:]

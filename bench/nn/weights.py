@@ -1,9 +1,9 @@
-"""Which weights a network is measured with: the user's own, the project's reference weights, or none.
+"""Which weights a network is measured with: the user's own, the project's stored weights, or none.
 
-Reference weights lie in the method's folder, ``weights/<key>.<backbone>.x<scale>.<label>.safetensors`` (at most 10 bits
-a weight, see `bench.nn.weight_storage`), beside a JSON record of the training that made them, which holds the file's
-hash. A label says what was spent, ``reference-<iterations>x<batch>x<patch>``, so that nobody takes the numbers for the
-papers'. The labels' grammar is that of `bench.contract.weight_labels`.
+Stored weights lie in the method's folder, ``weights/<key>.<backbone>.x<scale>.<label>.safetensors`` (at most 10 bits a
+weight, see `bench.nn.weight_storage`), beside a JSON record of the training that made them, which holds the file's
+hash. A label says by which training they were made and what it spent, ``board-<iterations>x<batch>x<patch>``, so that
+nobody takes the numbers for the papers'. The labels' grammar is that of `bench.contract.weight_labels`.
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ def weights_folder(card: Card) -> Path | None:
     return None if spec is None or spec.origin is None or not spec.parent else Path(spec.origin).parent / "weights"
 
 
-def reference_weights(card: Card, backbone: str, scale: int, seed: int = 0) -> Path | None:
-    """The reference weights of a method on a backbone: the largest budget, and of it ``seed``, else the lowest seed.
+def stored_weights(card: Card, backbone: str, scale: int, seed: int = 0) -> Path | None:
+    """The stored weights of a method on a backbone: a board training before a paper's shortened one, of these the
+    largest budget, and of it ``seed``, else the lowest seed.
 
     None: none yet. Raises UserError when the file is not the one its record describes.
     """
     folder = weights_folder(card)
-    found = [] if folder is None else folder.glob(f"{card.key}.{backbone}.x{scale}.reference-*.safetensors")
+    found = [] if folder is None else folder.glob(f"{card.key}.{backbone}.x{scale}.*.safetensors")
     ranked = sorted((*_rank(path, seed), path) for path in found)
     if not ranked:
         return None
@@ -58,17 +59,17 @@ def reference_weights(card: Card, backbone: str, scale: int, seed: int = 0) -> P
     return path
 
 
-def _rank(path: Path, seed: int) -> tuple[int, bool, int]:
+def _rank(path: Path, seed: int) -> tuple[bool, int, bool, int]:
     label = label_of(path)
     found, budget = labels.seed_of(label), labels.budget_of([label])
     if found is None or budget in (None, labels.UNKNOWN):
-        expected = "<key>.<backbone>.x<scale>.reference-<iterations>x<batch>x<patch>[-s<seed>].safetensors"
+        expected = "<key>.<backbone>.x<scale>.board-<iterations>x<batch>x<patch>[-s<seed>].safetensors"
         raise UserError(f"{path}: its name is not of the form {expected}. Rename or remove it.")
-    return labels.spent(budget), found == seed, -found
+    return not label.startswith(labels.REFERENCE), labels.spent(budget), found == seed, -found
 
 
 def label_of(path: Path) -> str:
-    """``reference-6000x16x24`` of ``frb.srresnet.x4.reference-6000x16x24.safetensors``."""
+    """``board-3000x16x24`` of ``frb.srresnet.x4.board-3000x16x24.safetensors``."""
     return path.name.removesuffix(".safetensors").split(".", 3)[-1]
 
 
@@ -78,7 +79,7 @@ def record_of(path: Path) -> Path:
 
 
 def check_record(path: Path, record: Path | None = None) -> dict[str, Any]:
-    """The content of a weights file's ``record``, else of the one that a reference weights file has (`record_of`).
+    """The content of a weights file's ``record``, else of the one that a stored file has (`record_of`).
 
     Raises UserError when it is missing, unreadable, or of another file.
     """
@@ -103,15 +104,16 @@ def own_label(path: Path) -> str:
     """The label of a user's file: with the budget, where the record of the training that made it lies beside it."""
     for record in (path.with_name(RECORD), record_of(path)):
         with suppress(UserError, KeyError):
-            return labels.label(labels.OWN, check_record(path, record)["budget"])
+            made = check_record(path, record)
+            return labels.label(labels.own_training(made.get("training")), made["budget"])
     return labels.label(labels.OWN, labels.UNKNOWN)
 
 
 def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tuple[nn.Module, str | None, str | None]:
     """The network of a cell in evaluation mode, the hash of its weights, and their label.
 
-    The user's file if ``settings.weights`` names one (`own_label`), else reference weights (label ``reference-...``;
-    of ``settings.seed`` where there are several), else weights drawn from the seed (label None: untrained). The hash is
+    The user's file if ``settings.weights`` names one (`own_label`), else stored weights (`label_of`; those of
+    ``settings.seed`` where there are several), else weights drawn from the seed (label None: untrained). The hash is
     that of `hash_tensors`.
 
     Raises Unsupported when the method does not fit, UserError when a file does not.
@@ -123,13 +125,13 @@ def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tup
     if cell.algo in settings.weights:
         load_weights(network, settings.weights[cell.algo])
         label = own_label(settings.weights[cell.algo])
-    elif (path := reference_weights(algorithm.card, cell.backbone, cell.scale, settings.seed)) is not None:
+    elif (path := stored_weights(algorithm.card, cell.backbone, cell.scale, settings.seed)) is not None:
         load_weights(network, path)
         label = label_of(path)
     return network, hash_tensors(network.state_dict()), label
 
 
-def write_reference(path: Path, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+def write_stored(path: Path, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
     """Write a weights file in `compact` form and its record beside it. Raises UserError when the disk refuses.
 
     The record's ``weights_sha256`` becomes that of the network as loaded from the file, `prepare_network`'s hash.
@@ -146,8 +148,8 @@ def write_reference(path: Path, state: Mapping[str, Tensor], record: Mapping[str
     write_whole(record_of(path), (text + "\n").encode())
 
 
-def keep_as_reference(algorithm: Algorithm, weights: Path, record: Mapping[str, Any]) -> Path:
-    """Keep of a finished run's weights what its network needs to run, as the method's reference weights; their path.
+def store_weights(algorithm: Algorithm, weights: Path, record: Mapping[str, Any]) -> Path:
+    """Keep of a finished run's weights what its network needs to run, as the method's stored weights; their path.
 
     Raises UserError for a method from a loose file, which has no folder.
     """
@@ -155,11 +157,11 @@ def keep_as_reference(algorithm: Algorithm, weights: Path, record: Mapping[str, 
     folder = weights_folder(card)
     if folder is None:
         raise UserError(f"{card.name} is a class in a loose file and has no folder for weights. Make it a package.")
-    label = labels.label(labels.REFERENCE, record["budget"], record["plan"]["seed"])
+    label = labels.label(record.get("training", labels.REFERENCE), record["budget"], record["plan"]["seed"])
     path = folder / f"{card.key}.{record['backbone']}.x{record['scale']}.{label}.safetensors"
     network = build_network(algorithm, record["backbone"], record["scale"])
     load_weights(network, weights)
     drop_idle(network)
     forget_latents(network)
-    write_reference(path, network.state_dict(), {**record, "label": label, "stored": STORED})
+    write_stored(path, network.state_dict(), {**record, "label": label, "stored": STORED})
     return path

@@ -23,7 +23,7 @@ PACKAGES = (
 
 ISA = (
     "sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bitalg",
-    "avx512_vpopcntdq", "amx_tile", "amx_int8", "asimd", "asimddp", "sve",
+    "avx512_vpopcntdq", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "sve",
 )  # fmt: skip
 """SIMD extensions that kernels may use, as Linux names them."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bench.contract import Cell
-from bench.contract.weight_labels import budget_of
+from bench.contract.weight_labels import training_of
 from bench.scoring.means import mean
 from bench.scoring.rule import ScoringRule
 
@@ -132,8 +132,8 @@ class _Latest:
     """What the last record says of a network's weights, and of full precision's training."""
 
     weights: dict[_Network, str] = field(default_factory=dict)
-    budgets: dict[tuple[str, int], str] = field(default_factory=dict)
-    """(backbone, scale) -> full precision's budget"""
+    trainings: dict[tuple[str, int], str] = field(default_factory=dict)
+    """(backbone, scale) -> full precision's training, as `training_of` names it"""
 
 
 def _latest(ordered: Iterable[RecordLike], full_precision: str) -> _Latest:
@@ -141,9 +141,9 @@ def _latest(ordered: Iterable[RecordLike], full_precision: str) -> _Latest:
     for record in ordered:
         if weights := _weights(record):
             found.weights[_network(record)] = weights
-        budget = budget_of(record.flags)
-        if budget and record.cell.algo == full_precision and record.status == "ok":
-            found.budgets[record.cell.backbone, record.cell.scale] = budget
+        training = training_of(record.flags)
+        if training and record.cell.algo == full_precision and record.status == "ok":
+            found.trainings[record.cell.backbone, record.cell.scale] = training
     return found
 
 
@@ -164,7 +164,7 @@ def _why_barred(record: RecordLike, rule: ScoringRule, latest: _Latest) -> str:
     own = _weights(record)
     if own is not None and own != (last := latest.weights[_network(record)]):
         return f"made with other weights ({own[:8]}) than the network's latest ({last[:8]}): measure it again"
-    budget, full = budget_of(record.flags), latest.budgets.get((cell.backbone, cell.scale))
-    if budget and full and budget != full:
-        return f"training budget {budget}, full precision's {full} (iterations x batch x patch): train both alike"
+    training, full = training_of(record.flags), latest.trainings.get((cell.backbone, cell.scale))
+    if training and full and training != full:
+        return f"training {training}, full precision's {full} (iterations x batch x patch): train both alike"
     return ""

@@ -21,7 +21,7 @@ from bench.nn.training.plan import Plan
 from bench.nn.training.run import make_fabric
 from bench.nn.training.step import Diverged, Stepper
 from bench.nn.training.validate import Validation
-from bench.nn.weights import label_of, reference_weights
+from bench.nn.weights import label_of, stored_weights
 from bench.plan.discover import Loader
 from bench.timing.memory import PeakMemory
 from bench.timing.rounds import interleave, timing_flags
@@ -209,7 +209,7 @@ def _train(setting: Setting, algo: str, plan: Plan, teacher: nn.Module | None) -
 def _teacher(setting: Setting) -> tuple[nn.Module, str]:
     """Full precision: the reference weights, else trained here on the sweep's own budget."""
     algorithm = setting.load(FULL_PRECISION)
-    path = reference_weights(algorithm.card, setting.backbone, setting.scale)
+    path = stored_weights(algorithm.card, setting.backbone, setting.scale)
     if path is None:
         network, _ = _train(setting, FULL_PRECISION, _plan(setting), None)
         return network, "trained here on the sweep's budget"

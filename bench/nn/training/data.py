@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,10 +43,19 @@ class Pictures:
 
     def split(self, held_out: int) -> tuple[Pictures, Pictures]:
         """(all but the last ``held_out``, the last ``held_out``)."""
-        cut = len(self) - held_out
-        return _pictures(self.name, self.scale, self.hr[:cut], self.lr[:cut]), _pictures(
-            self.name, self.scale, self.hr[cut:], self.lr[cut:]
+        return self._divide(range(len(self) - held_out, len(self)))
+
+    def hold_out(self, count: int) -> tuple[Pictures, Pictures]:
+        """(the rest, at most ``count`` pictures at equal distances in name order, at least one and at most half)."""
+        count = max(1, min(count, len(self) // 2))
+        return self._divide({(2 * i + 1) * len(self) // (2 * count) for i in range(count)})
+
+    def _divide(self, held_out: Collection[int]) -> tuple[Pictures, Pictures]:
+        sides = ([i for i in range(len(self)) if (i in held_out) == wanted] for wanted in (False, True))
+        rest, held = (
+            _pictures(self.name, self.scale, [self.hr[i] for i in side], [self.lr[i] for i in side]) for side in sides
         )
+        return rest, held
 
 
 def load_pictures(

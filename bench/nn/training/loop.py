@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -58,11 +59,12 @@ class Trainer:
         *,
         validate_every: int,
         checkpoint_every: int,
+        deadline: float = math.inf,
     ) -> None:
         """``description`` (JSON) says what the run is; a checkpoint of another description is not resumed."""
         self.stepper, self.validation, self.folder, self.listener = stepper, validation, folder, listener
         self.description = dict(description)
-        self.validate_every, self.checkpoint_every = validate_every, checkpoint_every
+        self.validate_every, self.checkpoint_every, self.deadline = validate_every, checkpoint_every, deadline
         self.done, self.curves = 0, Curves()
         self._stop = False
 
@@ -120,9 +122,10 @@ class Trainer:
 
     def _stopping(self) -> bool:
         """True once any process was told to stop: all must end at the same iteration."""
+        stop = self._stop or time.monotonic() > self.deadline
         if self.stepper.fabric.world_size == 1:
-            return self._stop
-        told = torch.tensor(float(self._stop), device=self.stepper.fabric.device)
+            return stop
+        told = torch.tensor(float(stop), device=self.stepper.fabric.device)
         return bool(self.stepper.fabric.all_reduce(told, reduce_op="sum") > 0)
 
     def _save(self) -> None:

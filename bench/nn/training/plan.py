@@ -49,14 +49,23 @@ class Budget:
     batch: int
     lr_patch: dict[int, int]
     """Scale -> low-resolution patch side"""
+    equal: bool = False
+    """One optimizer and schedule for every method, Adam and a cosine to zero, and a learning rate that is found by a
+    sweep (`bench.nn.training.sweep`) instead of the paper's, which belongs to the paper's budget"""
 
 
 PRESETS: dict[str, Budget | None] = {
     "paper": None,
-    "reference": Budget(6_000, 16, {2: 32, 3: 24, 4: 24}),
+    "board": Budget(1_000, 8, {2: 24, 3: 24, 4: 24}, equal=True),
     "smoke": Budget(300, 4, {2: 16, 3: 14, 4: 12}),
 }
 """``paper`` is the recipe itself. The others spend the same on every method."""
+
+
+def is_equal(preset: str) -> bool:
+    """Whether a preset trains every method by one recipe, with a learning rate that has to be found first."""
+    budget = PRESETS[preset]
+    return budget is not None and budget.equal
 
 
 def make_plan(recipe: Recipe, preset: str, scale: int, **changes: object) -> Plan:
@@ -77,6 +86,8 @@ def make_plan(recipe: Recipe, preset: str, scale: int, **changes: object) -> Pla
         halve_at=tuple(at * iterations // recipe.iterations for at in recipe.halve_at),
         betas=recipe.betas,
     )
+    if budget.equal:
+        plan = replace(plan, halve_at=(), betas=Plan.betas, schedule="cosine")
     plan = replace(plan, **changes)
     for name in ("iterations", "batch", "lr_patch"):
         if getattr(plan, name) < 1:

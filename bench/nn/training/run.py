@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from safetensors.torch import save
 from torch import nn
 
 from bench.contract import UserError
+from bench.contract import weight_labels as labels
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, hash_tensors
 from bench.nn.training import checkpoint
@@ -47,6 +49,21 @@ class Job:
     """Go on from the newest checkpoint. A folder that holds none starts from the beginning"""
     validate_every: int | None = None
     checkpoint_every: int | None = None
+    deadline: float = math.inf
+    """Time (of `time.monotonic`) at which to stop after a checkpoint, as a signal would"""
+    trials: tuple[Trial, ...] = ()
+    """The sweep that found the learning rate, where there was one"""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One learning rate of a sweep."""
+
+    learning_rate: float
+    psnr_y: float | None
+    """dB on the held-out pictures at the end of the trial; None when it diverged"""
+    diverged: str = ""
+    """Why it has no PSNR"""
 
 
 def make_fabric(device: str = "cpu", devices: int = 1, precision: str = "fp32") -> Fabric:
@@ -111,6 +128,7 @@ def train(job: Job, fabric: Fabric, pictures: Pictures, validation: Validation, 
         listener,
         validate_every=job.validate_every or every,
         checkpoint_every=job.checkpoint_every or every,
+        deadline=job.deadline,
     )
     if job.resume and checkpoint.saved(job.folder):
         trainer.resume()
@@ -136,8 +154,11 @@ def _write_result(
         **made,
         "data": {"name": pictures.name, "pictures": len(pictures)},
         "preset": job.preset,
+        "training": _training(job),
         "budget": job.plan.budget,
         "recipe": _plain(asdict(job.algorithm.recipe)),
+        "start": _start(job.algorithm, trainer.stepper.raw),
+        "sweep": [asdict(trial) for trial in job.trials],
         "weights_sha256": hash_tensors(state),
         "file_sha256": hashlib.sha256(content).hexdigest(),
         "validation": {
@@ -156,6 +177,19 @@ def _write_result(
     checkpoint.write_whole(job.folder / WEIGHTS, content)
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     checkpoint.write_whole(job.folder / RECORD, text.encode())
+
+
+def _training(job: Job) -> str:
+    """What the label of the weights says of how they were made (`bench.contract.weight_labels`)."""
+    if job.preset != labels.BOARD:
+        return labels.REFERENCE
+    return labels.PRINTED if job.algorithm.card.printed_of else labels.BOARD
+
+
+def _start(algorithm: Algorithm, network: nn.Module) -> dict[str, Any]:
+    """What a reader must know of where a training began, besides the seed."""
+    rule = algorithm.start if isinstance(algorithm.start, str) else dict(algorithm.start)
+    return {"latents": rule or "the method's layers' own", "image_range": getattr(network, "image_range", 1.0)}
 
 
 def start_from(network: nn.Module, teacher: nn.Module) -> int:

@@ -23,7 +23,7 @@ class Diverged(UserError):
             f"training diverged: {what} is not finite in iteration {iteration}; first in {where}. "
             "Lower the learning rate (--learning-rate), or take another --seed."
         )
-        self.iteration, self.where = iteration, where
+        self.iteration, self.what, self.where = iteration, what, where
 
 
 class Stepper:
