@@ -17,8 +17,9 @@ CARDS = (
         bits_a=1,
         family="binary",
         provenance=(
-            "paper's one scale a layer (BiBench's code has one a channel: an option); activations are signs as in "
-            "super-resolution tables, not the paper's {0, 1}; Hardtanh for ReLU as in BiBench"
+            "authors' code: one scale a layer, weight gradient unchanged (BiBench's one a channel and gradient where "
+            "|W| <= 1: an option); activations are signs as in super-resolution tables, not the paper's {0, 1}; "
+            "Hardtanh for ReLU as in BiBench"
         ),
         formula="y = mean|W| sign(W) * sign(x) + b",
         deploy={"Larq": "", "daBNN": ""},

@@ -4,7 +4,7 @@ from torch import nn
 
 from algorithms.dorefa import CARDS
 from bench.nn.algorithm import Algorithm, Place
-from bench.nn.estimators import clip
+from bench.nn.estimators import clip, identity
 from bench.nn.quantizers import ChannelScaledSign, LayerScaledSign, Sign
 from bench.nn.uniform import TanhWeight
 from bench.nn.uniform_act import ClippedUnit
@@ -22,16 +22,21 @@ class DoReFa(Algorithm):
 
 
 class DoReFa1(DoReFa):
-    """One bit: signs on both sides, the weights' scaled by their mean magnitude."""
+    """One bit: signs on both sides, the weights' scaled by their mean magnitude.
+
+    The authors' code has one scale a layer and passes the weights' gradient unchanged; BiBench's (``per_channel``) has
+    one a channel and passes it where |W| <= 1.
+    """
 
     card = CARDS[0]
     start = "positive"
 
     def __init__(self, per_channel: bool = False):
-        self.weight = ChannelScaledSign if per_channel else LayerScaledSign
+        self.per_channel = per_channel
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
-        return plain_unit(cin, cout, kernel, self.weight(clip), Sign(clip))
+        weight = ChannelScaledSign(clip) if self.per_channel else LayerScaledSign(identity)
+        return plain_unit(cin, cout, kernel, weight, Sign(clip))
 
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.Hardtanh()

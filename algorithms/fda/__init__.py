@@ -18,4 +18,5 @@ CARD = Card(
     ),
     formula="y = BN(alpha_o sign(W_o) * sign(x)), sign' = (4w/pi) sum cos((2i+1)wx)",
     deploy={"Larq": "", "daBNN": ""},
+    xfail={"official.fda_conv_noise.y_eval": "BiBench keeps the noise in evaluation, where its network is not binary"},
 )

@@ -14,7 +14,7 @@ CARD = Card(
     provenance=(
         "paper only, no official code; FRBC on convolutional backbones, FRBT on SwinIR. Our reading: alpha per output "
         "channel, learned shift, skip per unit, no PReLU on linear layers; distillation sums over block outputs, each "
-        "normalised per image (code found elsewhere: mean over block inputs, normalised over the batch)"
+        "normalised per image (QuantSR's repository: mean over block inputs, normalised over the batch: an option)"
     ),
     formula="y = x + PReLU((a1 sign(W) + a2 sign(W - a1 sign(W))) * sign(x + m_c))",
     deploy={"Larq": "as two convolutions and an add", "daBNN": "as two convolutions and an add, without input shift"},

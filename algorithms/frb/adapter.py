@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -26,8 +28,8 @@ class FRB(Algorithm):
     start = "kaiming"
     recipe = Recipe(300_000, 32, 64, 2e-4, (0.9, 0.999), (250_000,), "paper; the patch is read as low resolution")
 
-    def __init__(self, per_layer: bool = False, shift: bool = True):
-        self.per_layer, self.shift = per_layer, shift
+    def __init__(self, per_layer: bool = False, shift: bool = True, batch_transfer: bool = False):
+        self.per_layer, self.shift, self.batch_transfer = per_layer, shift, batch_transfer
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         linear = place == "linear"
@@ -48,10 +50,21 @@ class FRB(Algorithm):
             teacher(lr)
         with recorded(network, BLOCKS) as features:
             loss = super().loss(network, lr, hr)
-        pairs = zip(features, targets, strict=True)
-        return loss + BETA * sum((_energy(a) - _energy(b)).norm(dim=1).mean() for a, b in pairs)
+        return loss + BETA * block_transfer(features, targets, self.batch_transfer)
 
 
-def _energy(features: Tensor) -> Tensor:
-    """Each image's squared features as one vector of length 1."""
-    return nn.functional.normalize(features.flatten(1).square(), dim=1)
+def block_transfer(features: Sequence[Tensor], targets: Sequence[Tensor], whole_batch: bool = False) -> Tensor:
+    """Distance of squared features (N, C, H, W) to a teacher's, each image one vector of length 1, summed over blocks.
+
+    With ``whole_batch`` as in QuantSR's repository: the batch is one vector, and the mean over blocks is taken.
+    """
+    start = 0 if whole_batch else 1
+    distances = [
+        (_energy(a.flatten(start)) - _energy(b.flatten(start))).norm(dim=-1).mean()
+        for a, b in zip(features, targets, strict=True)
+    ]
+    return torch.stack(distances).mean() if whole_batch else sum(distances)
+
+
+def _energy(vectors: Tensor) -> Tensor:
+    return nn.functional.normalize(vectors.square(), dim=-1)
