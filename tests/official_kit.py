@@ -17,10 +17,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.contract import Card
 from bench.nn.algorithm import parts_of
 from bench.nn.binarizers import NoisyActSign
 from bench.nn.unit import RPReLU, Unit
-from bench.nouns import Card
 
 TESTS = Path(__file__).resolve().parent
 SHARED = TESTS.parents[1] / "shared" / "fixtures" / "official"
