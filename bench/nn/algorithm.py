@@ -149,9 +149,13 @@ class Algorithm:
             return tag(nn.Linear(cin, cout, bias), Tag(place))
         return tag(nn.Conv2d(cin, cout, kernel, padding=kernel // 2, bias=bias), Tag(place))
 
-    def _begin(self, layer: nn.Module, place: Place) -> None:
+    def start_at(self, place: Place) -> str:
+        """Name of the start of the latent weights at ``place``; empty where they begin as `conv` made them."""
         own = self.start if isinstance(self.start, str) else self.start.get(place, "")
-        name = EQUAL_START if self._equal_footing else own
+        return EQUAL_START if self._equal_footing else own
+
+    def _begin(self, layer: nn.Module, place: Place) -> None:
+        name = self.start_at(place)
         for unit in parts_of(layer, UnitShell) if name else ():
             start_named(name)(unit.weight)
 

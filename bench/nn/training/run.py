@@ -188,8 +188,8 @@ def _training(job: Job) -> str:
 
 def _start(algorithm: Algorithm, network: nn.Module) -> dict[str, Any]:
     """What a reader must know of where a training began, besides the seed."""
-    rule = algorithm.start if isinstance(algorithm.start, str) else dict(algorithm.start)
-    return {"latents": rule or "the method's layers' own", "image_range": getattr(network, "image_range", 1.0)}
+    latents = {place: algorithm.start_at(place) or "own" for place in sorted(algorithm.scope)}
+    return {"latents": latents, "image_range": getattr(network, "image_range", 1.0)}
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:
