@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +13,8 @@ from bench.scoring.rule import ScoringRule
 
 BICUBIC = "bicubic_db"
 """Detail of a train record: bicubic's PSNR on the sweep's validation picture; read as if it were a metric."""
+UNTRAINED = "untrained"
+"""Flag of records made with weights that nobody trained; they never displace what was measured with trained ones."""
 Square = tuple[str, int, str]
 """(backbone, scale, case): one square of a track's grid, common to all algorithms."""
 _Network = tuple[str, str, int, int]
@@ -82,14 +84,15 @@ class TrackEvidence:
         reason = self.reasons.get((algo, square)) or self.reasons.get((algo, ("none", scale, case)))
         return f"{place}: {reason}" if reason else f"{place}: not measured"
 
-    def grid(self, references: Iterable[str]) -> list[Square]:
+    def grid(self, references: Iterable[str], among: Callable[[Square], bool] = lambda _: True) -> list[Square]:
         """Squares on which at least one scored network has numbers: what every algorithm must then have.
 
-        Sample pictures count only where no published set was measured, and self-ensembled cases (``set5+``) never: they
-        are another way to use a network, which not every method need be measured with.
+        ``among`` chooses which squares are looked at. Sample pictures count only where no published set was measured,
+        and self-ensembled cases (``set5+``) never: they are another way to use a network, which not every method need
+        be measured with.
         """
         scored = {square for algo, squares in self.values.items() if algo not in set(references) for square in squares}
-        networks = {square for square in scored if square[0] != "none" and not square[2].endswith("+")}
+        networks = {s for s in filter(among, scored) if s[0] != "none" and not s[2].endswith("+")}
         return sorted(networks - self.samples or networks)
 
     def seeds(self, algo: str, squares: Iterable[Square]) -> list[int]:
@@ -139,7 +142,7 @@ class _Latest:
 def _latest(ordered: Iterable[RecordLike], full_precision: str) -> _Latest:
     found = _Latest()
     for record in ordered:
-        if weights := _weights(record):
+        if (weights := _weights(record)) and UNTRAINED not in record.flags:
             found.weights[_network(record)] = weights
         training = training_of(record.flags)
         if training and record.cell.algo == full_precision and record.status == "ok":
@@ -161,8 +164,8 @@ def _why_barred(record: RecordLike, rule: ScoringRule, latest: _Latest) -> str:
     flagged = sorted({*rule.unscored_flags.get(cell.track, ())} & {*record.flags})
     if record.status != "ok" or flagged:
         return record.reason or f"not scored: {', '.join(flagged)}"
-    own = _weights(record)
-    if own is not None and own != (last := latest.weights[_network(record)]):
+    own, last = _weights(record), latest.weights.get(_network(record))
+    if own and last and own != last:
         return f"made with other weights ({own[:8]}) than the network's latest ({last[:8]}): measure it again"
     training, full = training_of(record.flags), latest.trainings.get((cell.backbone, cell.scale))
     if training and full and training != full:
