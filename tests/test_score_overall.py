@@ -137,10 +137,28 @@ def test_what_was_learnt_counts_only_beside_full_precision_trained_as_long() -> 
     longer = found("own-unknown", "reference-9x4x24")
     assert (longer.rank, longer.parts["task"].value, longer.challenge.value) == (None, None, None)
     assert longer.overall_reason == (
-        "task: m: srresnet x2 set5: training budget unknown, full precision's 9x4x24 (iterations x batch x patch): "
+        "task: m: srresnet x2 set5: training unknown, full precision's 9x4x24 (iterations x batch x patch): "
         "train both alike"
     )
     assert longer.parts["infer"].value is not None
+
+
+def test_weights_trained_as_printed_neither_enter_the_board_nor_displace_its_own() -> None:
+    early, late = ({"utc": f"2030-01-0{day}T00:00:00+00:00", "weights": f"{day}" * 64} for day in (1, 2))
+    board, printed = "board-9x4x24", "printed-9x4x24"
+    records = [
+        accuracy("bicubic", 30.0),
+        comp("m", 2.0, 2.0),
+        infer("m", 2.0, 2.0, details={"weights": board}, **early),
+    ]
+    records += [accuracy(algo, psnr, flags=[board], **early) for algo, psnr in (("fp32", 34.0), ("m", 33.0))]
+    again = [accuracy(algo, psnr, flags=[printed], **late) for algo, psnr in (("fp32", 33.0), ("m", 32.9))]
+    again.append(infer("m", 9.0, 9.0, details={"weights": printed}, **late))
+    alone, both = row(records, "m"), row([*records, *again], "m")
+    assert alone.rank == 1 and (both.parts, both.overall) == (alone.parts, alone.overall)
+    assert row([*records, again[1]], "m").parts["task"].value == pytest.approx(0.75)
+    as_printed = row([accuracy("bicubic", 30.0), *again], "m").parts["task"]
+    assert as_printed.value == pytest.approx(2.9 / 3.0), "where nothing else is there, it is scored by itself"
 
 
 def test_challenge_score_by_hand() -> None:
