@@ -75,7 +75,6 @@ def methods() -> str:
     rows = [
         [f"`{card.key}`", card.name, f"{card.bits_w}/{card.bits_a}", card.bases, card.paper or "-", card.provenance]
         for card in discover().cards.values()
-        if not card.printed_of
     ]
     return _table(rows, ["key", "name", "bits W/A", "bases", "paper", "reading"]) + "\n"
 
@@ -119,8 +118,7 @@ def generated(text: str) -> str:
 
 
 def _low_bit() -> list[Card]:
-    cards = discover().cards.values()
-    return [card for card in cards if not card.full_precision and not card.printed_of]
+    return [card for card in discover().cards.values() if not card.full_precision]
 
 
 def _table(rows: list[list[Any]], headers: list[str]) -> str:

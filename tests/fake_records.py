@@ -103,7 +103,7 @@ def record(
     """A record with the given metrics; ``reason`` makes it unsupported."""
     bound, trained = track in ("infer", "train"), track not in ("comp", "train")
     return Record(
-        cell=Cell(track, algo, backbone, scale, case),
+        cell=Cell(track, algo, backbone, f"x{scale}", case),
         status=status or ("unsupported" if reason else "ok"),
         reason=reason,
         machine_bound=bound,

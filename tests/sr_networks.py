@@ -91,4 +91,4 @@ def context(out: Path | None = None, data_root: Path | None = None, **settings: 
 
 
 def cell(track: str, algo: str, case: str = "sample", scale: int = 2) -> Cell:
-    return Cell(track, algo, "none" if algo == "bicubic" else "small", scale, case)
+    return Cell(track, algo, "none" if algo == "bicubic" else "small", f"x{scale}", case)

@@ -20,7 +20,8 @@ from bench.contract import Outcome, Settings, Unsupported, UserError
 from bench.nn.build import build_network, hash_tensors
 from bench.pictures.images import read_rgb
 from bench.pictures.metrics import score
-from bench.tasks.sr.datasets import combined_sha256, open_set
+from bench.pictures.sets import combined_sha256
+from bench.tasks.sr.datasets import open_set
 from tracks._quality import trained as _trained
 from tracks.accuracy import track as accuracy
 from tracks.accuracy.track import TRACK
@@ -89,7 +90,7 @@ def test_own_weights_are_used_and_those_of_another_scale_named(tmp_path: Path) -
 
 def test_self_ensemble_is_a_case_of_its_own() -> None:
     settings = Settings(extra={"accuracy.self_ensemble": True})
-    (only,) = TRACK.cells([Conv.card], ["small"], [2], settings)
+    (only,) = TRACK.cells([Conv.card], ["small"], ["x2"], settings)
     assert only.case == "sample+"
     plus, plain = run("bicubic", "sample+"), run("bicubic")
     assert "self_ensemble" in plus.flags and "self_ensemble" not in plain.flags
@@ -101,7 +102,7 @@ def test_pictures_are_saved_as_they_were_scored(tmp_path: Path) -> None:
     outcome = run("bicubic", out=tmp_path, extra={"accuracy.save_images": True})
     folder = tmp_path / "accuracy" / "bicubic.none.x2.sample"
     for pair, psnr in zip(open_set("sample", 2), outcome.samples["psnr_y"], strict=True):
-        assert score(read_rgb(folder / f"{pair.name}.png"), pair.hr, 2).psnr_y == psnr
+        assert score(read_rgb(folder / f"{pair.name}.png"), pair.truth, 2).psnr_y == psnr
 
 
 def test_further_metrics_are_recorded_and_impossible_ones_refused_before_the_run() -> None:
@@ -109,7 +110,7 @@ def test_further_metrics_are_recorded_and_impossible_ones_refused_before_the_run
     assert len(outcome.samples["gmsd"]) == len(outcome.samples["vsi"]) == 5
     for name, says in (("gmds", "Did you mean 'gmsd'"), ("pieapp", "weights are not on this machine")):
         with pytest.raises(UserError, match=says):
-            TRACK.cells([Conv.card], ["small"], [2], Settings(extra={"accuracy.metrics": name}))
+            TRACK.cells([Conv.card], ["small"], ["x2"], Settings(extra={"accuracy.metrics": name}))
 
 
 @pytest.mark.parametrize(("name", "value", "says"), [
@@ -122,7 +123,7 @@ def test_further_metrics_are_recorded_and_impossible_ones_refused_before_the_run
 ])  # fmt: skip
 def test_options_of_another_kind_are_refused_before_the_run(name: str, value: Any, says: str) -> None:
     with pytest.raises(UserError, match=says):
-        TRACK.cells([Conv.card], ["small"], [2], Settings(extra={f"accuracy.{name}": value}))
+        TRACK.cells([Conv.card], ["small"], ["x2"], Settings(extra={f"accuracy.{name}": value}))
 
 
 @needs_kernels
@@ -153,7 +154,7 @@ def test_networks_that_break_the_interface_get_no_number(bad: nn.Module, says: s
 
 def test_cells_follow_the_data(tmp_path: Path) -> None:
     def cases(settings: Settings) -> list[str]:
-        return [c.case for c in TRACK.cells([Conv.card], ["small"], [2], settings)]
+        return [c.case for c in TRACK.cells([Conv.card], ["small"], ["x2"], settings)]
 
     assert cases(Settings(datasets=("set5", "set14"))) == ["sample"]  # no data root
     (tmp_path / "BSD100").mkdir()

@@ -144,7 +144,7 @@ class E2FIFApart(E2FIF):
 
 @torch.no_grad()
 def test_e2fif_bends_in_its_first_unit_what_stands_between_them_in_the_paper() -> None:
-    path = stored_weights(E2FIF.card, "srresnet", 4)
+    path = stored_weights(E2FIF.card, "srresnet", "x4")
     together, apart = (build_network(method(), "srresnet", 4).eval() for method in (E2FIF, E2FIFApart))
     assert isinstance(apart.body[0].nonlinearity, nn.LeakyReLU)
     assert [(unit.skip, type(unit.nonlinearity).__name__) for unit in parts_of(together.body[0], Unit)] == [

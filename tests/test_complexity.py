@@ -174,7 +174,7 @@ def test_a_layer_with_weights_and_no_claim_is_refused(layer: nn.Module) -> None:
 
 def run(algo: str, backbone: str) -> Outcome:
     context = Context(Settings(), REGISTRY.loader, REGISTRY.cards)
-    return TRACK.run(Cell("comp", algo, backbone, 2, "320x180"), context)
+    return TRACK.run(Cell("comp", algo, backbone, "x2", "320x180"), context)
 
 
 def test_the_track_reports_both_rules_and_names_the_papers() -> None:

@@ -20,7 +20,7 @@ SMALL = Settings(lr_size=(40, 24), repeats=3)
 
 def measure(algo: str, settings: Settings = SMALL, backbone: str = "srresnet") -> Outcome:
     registry = discover()
-    (cell,) = TRACK.cells([registry.cards[algo]], [backbone], [2], settings)
+    (cell,) = TRACK.cells([registry.cards[algo]], [backbone], ["x2"], settings)
     return TRACK.run(cell, Context(settings, registry.loader, registry.cards))
 
 
@@ -40,7 +40,7 @@ def test_a_packed_network_is_measured_with_parity_beside_full_precision() -> Non
     assert metrics["speedup_theory"] == pytest.approx(85.4323 / 19.608, rel=1e-3)
     # 1.18 M binary weights in two bases need 295 kB; the rest of the network about 1 MB; full precision 5.5 MB.
     assert 0.9e6 < metrics["file_bytes"] < 1.3e6 < 5e6 < metrics["fp32_file_bytes"]
-    weights = stored_weights(discover().cards["frb"], "srresnet", 2)
+    weights = stored_weights(discover().cards["frb"], "srresnet", "x2")
     assert ("untrained" in outcome.flags) == (weights is None)
     assert set(metrics) <= {metric.key for metric in TRACK.metrics}
 
@@ -60,7 +60,7 @@ def test_peers_take_turns_with_the_packed_network() -> None:
 
 
 def test_an_unknown_peer_is_told_before_anything_is_measured() -> None:
-    (cell,) = TRACK.cells([discover().cards["bbcu"]], ["srresnet"], [2], SMALL)
+    (cell,) = TRACK.cells([discover().cards["bbcu"]], ["srresnet"], ["x2"], SMALL)
     with pytest.raises(UserError, match="baseline 'tensorflow'"):
         TRACK.inputs(cell, Settings(extra={"infer.baseline": "tensorflow"}))
 
@@ -85,7 +85,7 @@ def test_lost_parity_is_a_failure_and_no_number(monkeypatch: pytest.MonkeyPatch,
         "        return Unit(cin, cout, kernel, weight=ChannelScaledSign(), act=Shifted())\n"
     )
     registry, key = discover().with_class(f"{tmp_path}/wrong.py:Wrong")
-    (cell,) = TRACK.cells([registry.cards[key]], ["srresnet"], [2], SMALL)
+    (cell,) = TRACK.cells([registry.cards[key]], ["srresnet"], ["x2"], SMALL)
     with pytest.raises(RuntimeError, match="no parity, so no number"):
         TRACK.run(cell, Context(SMALL, registry.loader, registry.cards))
 
@@ -115,7 +115,7 @@ def test_a_picture_smaller_than_the_input_is_refused(tmp_path: Path) -> None:
 
 def test_cells_name_size_threads_and_picture() -> None:
     cards = [discover().cards["bicubic"], discover().cards["bbcu"]]
-    cells = TRACK.cells(cards, ["srresnet"], [2, 4], Settings(threads=2))
+    cells = TRACK.cells(cards, ["srresnet"], ["x2", "x4"], Settings(threads=2))
     assert [str(cell) for cell in cells] == [
         "infer/bicubic.none.x2.320x180-t2",
         "infer/bicubic.none.x4.320x180-t2",
@@ -126,6 +126,6 @@ def test_cells_name_size_threads_and_picture() -> None:
 
 def test_a_kernel_that_cannot_run_is_told_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BISRBENCH_KERNEL", "no_such_kernel")
-    (cell,) = TRACK.cells([discover().cards["bbcu"]], ["srresnet"], [2], SMALL)
+    (cell,) = TRACK.cells([discover().cards["bbcu"]], ["srresnet"], ["x2"], SMALL)
     with pytest.raises(UserError, match=r"expected one of .*portable"):
         TRACK.inputs(cell, SMALL)

@@ -77,7 +77,7 @@ def test_bf16_parts_keep_parity_and_change_the_output(algo: str, backbone: str) 
 def test_an_engine_has_its_own_cell_label_and_fingerprint() -> None:
     registry = discover()
     settings = Settings(lr_size=SMALL, repeats=2, extra={"infer.fp_engine": "bf16"})
-    (cell,) = TRACK.cells([registry.cards["bbcu"]], ["srresnet"], [2], settings)
+    (cell,) = TRACK.cells([registry.cards["bbcu"]], ["srresnet"], ["x2"], settings)
     assert cell.case == "24x16-t1-bf16"
     assert TRACK.inputs(cell, settings) != TRACK.inputs(cell, Settings(lr_size=SMALL, repeats=2))
     outcome = TRACK.run(cell, Context(settings, registry.loader, registry.cards))
@@ -88,7 +88,7 @@ def test_an_engine_has_its_own_cell_label_and_fingerprint() -> None:
 
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(UserError, match="Known: fp32, bf16"):
-        TRACK.cells([discover().cards["bbcu"]], ["srresnet"], [2], Settings(extra={"infer.fp_engine": "fp16"}))
+        TRACK.cells([discover().cards["bbcu"]], ["srresnet"], ["x2"], Settings(extra={"infer.fp_engine": "fp16"}))
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])

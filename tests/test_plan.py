@@ -15,7 +15,7 @@ from bench.plan.cells import PlannedCell, load_preset, pick, pick_scales, plan, 
 from bench.plan.discover import Registry, discover
 from bench.plan.identity import Stamp, hash_files
 from bench.records.machine import ROOT, git_state, this_machine, versions
-from bench.records.record import Record
+from bench.records.record import SCHEMA, Record
 from bench.records.store import Store
 
 SETTINGS = Settings(lr_size=(96, 54))
@@ -28,9 +28,9 @@ class Grid:
         self.registry, self.settings, self.store = registry, SETTINGS, Store(root / "store")
         self.tracks: list[Track] = [Count(), Clock()]
 
-    def __call__(self, force: bool = False, scales: tuple[int, ...] = (2, 4)) -> list[PlannedCell]:
+    def __call__(self, force: bool = False, levels: tuple[str, ...] = ("x2", "x4")) -> list[PlannedCell]:
         stamp = Stamp(self.settings, self.registry)
-        names = (list(self.registry.algorithms), ["srresnet"], list(scales))
+        names = (list(self.registry.algorithms), ["srresnet"], list(levels))
         return plan(self.registry, self.tracks, *names, self.settings, stamp, self.store, force)
 
     def finish(self, item: PlannedCell, status: str = "ok", reason: str = "") -> Path:
@@ -144,27 +144,27 @@ def test_a_damaged_record_is_measured_again(grid: Grid, damage) -> None:
 
 def test_a_record_of_a_later_program_stops_the_plan(grid: Grid) -> None:
     path = grid.finish(grid()[0])
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    path.write_text(path.read_text().replace(f'"schema_version": {SCHEMA}', f'"schema_version": {SCHEMA + 1}'))
     for force in (False, True):
         with pytest.raises(UserError, match="later version"):
             grid(force)
 
 
 def test_a_cell_cannot_leave_the_store(grid: Grid) -> None:
-    grid.tracks[0].cells = lambda *_: [Cell("count", "alpha", "srresnet", 2, "../../x")]
+    grid.tracks[0].cells = lambda *_: [Cell("count", "alpha", "srresnet", "x2", "../../x")]
     with pytest.raises(ValueError, match=r"case '../../x'"):
         grid()
 
 
 def test_a_cell_named_twice_is_an_error(grid: Grid) -> None:
-    grid.tracks[0].cells = lambda *_: [Cell("count", "alpha", "srresnet", 2, "x")] * 2
+    grid.tracks[0].cells = lambda *_: [Cell("count", "alpha", "srresnet", "x2", "x")] * 2
     with pytest.raises(ValueError, match="same cell twice"):
         grid()
 
 
 def test_an_empty_selection_is_said(grid: Grid) -> None:
     with pytest.raises(UserError, match="no cells"):
-        grid(scales=())
+        grid(levels=())
 
 
 @pytest.mark.parametrize("name", ["smoke", "quick", "paper"])

@@ -15,7 +15,7 @@ from typing import TextIO
 from bench.app.progress import Progress
 from bench.contract import Cell
 
-CELLS = [Cell("count", algo, "srresnet", 2, "x") for algo in ("alpha", "beta")]
+CELLS = [Cell("count", algo, "srresnet", "x2", "x") for algo in ("alpha", "beta")]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bench.contract import Cell, Metric, Outcome
+from bench.records import earlier_schemas
 from bench.records.record import (
     SCHEMA,
     Machine,
@@ -25,8 +27,9 @@ from bench.records.record import (
     sha256,
     to_text,
 )
+from bench.records.store import Store
 
-CELL = Cell("infer", "frb", "srresnet", 2, "320x180-t1")
+CELL = Cell("infer", "frb", "srresnet", "x2", "320x180-t1")
 MACHINE = Machine(id="cpu-2c-abc123", cpu="A CPU", cores=2, arch="x86_64", system="Linux")
 
 
@@ -123,7 +126,7 @@ def test_a_misplaced_record_names_its_place() -> None:
         lambda c: c["provenance"].update(host="somebody"),
         lambda c: c["cell"].update(extra=1),
         lambda c: c["cell"].update(case="../../etc"),
-        lambda c: c["cell"].update(scale=True),
+        lambda c: c["cell"].update(level=True),
         lambda c: c.pop("provenance"),
         lambda c: c.update(status="fine"),
         lambda c: c.update(reason="but why"),
@@ -173,3 +176,24 @@ def test_a_gap_needs_a_reason_and_no_numbers() -> None:
     for wrong in (dict(status="unsupported", metrics={}), dict(status="failed", reason="x"), dict(reason="x")):
         with pytest.raises(ValidationError):
             record(**wrong)
+
+
+def test_a_record_of_schema_1_reads_and_is_rewritten_as_todays(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(Path(__file__).parent / "earlier_schemas", store)
+    (path,) = Store(store).files()
+    old = from_text(path.read_text(encoding="utf-8"), path)
+    assert (old.schema_version, old.cell.level, old.cell.scale, old.cell.task) == (SCHEMA, "x4", 4, "sr")
+    assert earlier_schemas.main([str(store)]) == 0 and earlier_schemas.main([str(store)]) == 0
+    assert capsys.readouterr().out.split()[0::4] == ["1", "0"]
+    assert json.loads(path.read_text())["schema_version"] == SCHEMA
+    assert from_text(path.read_text(encoding="utf-8"), path) == old
+
+
+@pytest.mark.parametrize("scale", [True, 0, "4", None])
+def test_a_wrong_scale_of_schema_1_is_refused(scale: object, tmp_path: Path) -> None:
+    (path,) = Store(Path(__file__).parent / "earlier_schemas").files()
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["sha256"]
+    content["cell"]["scale"] = scale
+    assert refused(json.dumps({**content, "sha256": sha256(content)}), path).damage == "damaged"

@@ -41,7 +41,7 @@ def test_a_network_is_scored_corrupted_and_timed_with_the_same_weights(reference
     for record in reference.records:
         cell, made = record.cell, record.provenance
         if cell.track in ("accuracy", "robust", "infer") and record.status == "ok":
-            network = (cell.algo, cell.backbone, cell.scale, made.seed)
+            network = (cell.algo, cell.backbone, cell.level, made.seed)
             artefacts.setdefault(network, {}).setdefault(made.weights_sha256, str(cell))
     assert artefacts
     assert [places for places in artefacts.values() if len(places) > 1] == []
@@ -53,7 +53,7 @@ def test_reference_weights_are_those_that_were_scored(reference: Loaded) -> None
     assert scored
     for record in scored:
         cell, made = record.cell, record.provenance
-        path = stored_weights(cards[cell.algo], cell.backbone, cell.scale, made.seed)
+        path = stored_weights(cards[cell.algo], cell.backbone, cell.level, made.seed)
         assert path is not None and check_record(path)["weights_sha256"] == made.weights_sha256, cell
 
 

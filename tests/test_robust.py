@@ -33,10 +33,10 @@ def test_values_are_those_of_the_corrupted_input_against_the_clean_original() ->
     outcome = run()
     for place, pair in enumerate(open_set("sample", 2)):
         for name, severity in (("fog", 1), ("gaussian_noise", 4)):
-            sr = resize(corrupt(pair.lr, name, severity).image, 2)
+            sr = resize(corrupt(pair.given, name, severity).image, 2)
             got = outcome.samples[key(name, severity)][place]
-            assert got == pytest.approx(score(sr, pair.hr, 2).psnr_y, abs=1e-4)
-        clean = score(resize(pair.lr, 2), pair.hr, 2).psnr_y
+            assert got == pytest.approx(score(sr, pair.truth, 2).psnr_y, abs=1e-4)
+        clean = score(resize(pair.given, 2), pair.truth, 2).psnr_y
         assert outcome.samples["psnr_clean"][place] == pytest.approx(clean, abs=1e-4)
     assert outcome.metrics["psnr_fog_s1"] == pytest.approx(np.mean(outcome.samples["psnr_fog_s1"]))
     assert outcome.flags == ["sample_data"]
@@ -93,7 +93,7 @@ def test_small_inputs_are_padded_and_it_is_said() -> None:
 
 def test_refusals_come_before_the_run() -> None:
     def cells(**settings: Any) -> list:
-        return TRACK.cells([Conv.card], ["small"], [2], Settings(**settings))
+        return TRACK.cells([Conv.card], ["small"], ["x2"], Settings(**settings))
 
     with pytest.raises(UserError, match="unknown corruption rain"):
         cells(extra={"robust.set": "all", "robust.corruptions": "fog,rain"})
@@ -122,7 +122,7 @@ def test_the_fingerprint_names_corruptions_and_severities() -> None:
 
 def test_both_sets_in_one_command_with_a_record_each() -> None:
     def cases(**extra: str) -> list[str]:
-        return [one.case for one in TRACK.cells([Conv.card], ["small"], [2], Settings(extra=extra))]
+        return [one.case for one in TRACK.cells([Conv.card], ["small"], ["x2"], Settings(extra=extra))]
 
     assert cases() == ["sample-mild-v1"]
     assert cases(**{"robust.set": "imagenet-c"}) == ["sample"]
@@ -142,7 +142,7 @@ def test_mild_damage_is_measured_as_the_gain_over_bicubic() -> None:
     outcome = mild()
     pairs = list(open_set("sample", 4))
     for kind in ("noise", "kernel", "jpeg"):
-        expected = [score(resize(damage(p.lr, p.hr, kind, 3), 4), p.hr, 4).psnr_y for p in pairs]
+        expected = [score(resize(damage(p.given, p.truth, kind, 3), 4), p.truth, 4).psnr_y for p in pairs]
         assert outcome.samples[key(kind, 3)] == pytest.approx(expected, abs=1e-4)
         assert outcome.details["psnr_bicubic_damaged"][key(kind, 3)] == pytest.approx(expected, abs=1e-4)
     assert outcome.flags == ["sample_data", "partial_damages"] and outcome.details["damages"] == "mild-v1"

@@ -20,7 +20,8 @@ from bench.pictures.images import pixel_sha256, read_rgb, write_png
 from bench.pictures.layouts import list_items, scales_with_lr
 from bench.pictures.protocol import mod_crop
 from bench.pictures.resize import resize
-from bench.tasks.sr.datasets import SAMPLE_SIDE, available, combined_sha256, open_set
+from bench.pictures.sets import SAMPLE_SIDE, available, combined_sha256
+from bench.tasks.sr.datasets import open_set
 
 
 def read_all(root: Path, scale: int = 2) -> list:
@@ -33,8 +34,8 @@ def test_shared_sets_are_recognised_and_their_lr_is_exact(scale: int) -> None:
     for key in ("set5", "set14"):
         pairs = list(open_set(key, scale, DATA))
         assert len(pairs) == SETS[key].pictures
-        assert all(p.verified and p.lr_exact and not p.lr_made for p in pairs)
-        assert all(tuple(n * scale for n in p.lr.shape[:2]) == p.hr.shape[:2] for p in pairs)
+        assert all(p.verified and p.exact and not p.made for p in pairs)
+        assert all(tuple(n * scale for n in p.given.shape[:2]) == p.truth.shape[:2] for p in pairs)
 
 
 @needs_data
@@ -62,7 +63,7 @@ def test_layouts_give_the_same_pixels(tmp_path: Path) -> None:
         pairs = read_all(root)
         assert combined_sha256(p.sha256 for p in pairs) == expected, root.name
         assert sorted(p.name for p in pairs) == ["baby", "bird", "butterfly", "head", "woman"], root.name
-        assert {p.lr_made for p in pairs} == {root == plain}
+        assert {p.made for p in pairs} == {root == plain}
     assert scales_with_lr(self_ex / "Set5") == [2, 3, 4]
 
 
@@ -118,14 +119,14 @@ def test_sets_without_a_manifest_are_scored_but_not_called_verified(tmp_path: Pa
         write_png(tmp_path / "Manga109" / f"m{number}.png", picture(number))
     pairs = open_set("Manga109", 3, tmp_path)
     assert len(pairs) == 109
-    assert not pairs[0].verified and pairs[0].lr_made and pairs[0].hr.shape == (24, 30, 3)
+    assert not pairs[0].verified and pairs[0].made and pairs[0].truth.shape == (24, 30, 3)
 
 
 def test_sample_needs_no_data_root() -> None:
     for scale in (2, 3, 4):
         pairs = list(open_set("sample", scale))
-        assert {p.hr.shape for p in pairs} == {(SAMPLE_SIDE, SAMPLE_SIDE, 3)} and len(pairs) == 5
-        assert len({pixel_sha256(p.hr) for p in pairs}) == 5
+        assert {p.truth.shape for p in pairs} == {(SAMPLE_SIDE, SAMPLE_SIDE, 3)} and len(pairs) == 5
+        assert len({pixel_sha256(p.truth) for p in pairs}) == 5
     assert available(None) == ["sample"]
 
 

@@ -16,7 +16,7 @@ from bench.tasks.sr.datasets import open_set
 
 
 def pair(side: int = 180) -> tuple[np.ndarray, np.ndarray]:
-    hr = open_set("sample", 2)[0].hr[:side, :side]
+    hr = open_set("sample", 2)[0].truth[:side, :side]
     noise = np.random.default_rng(0).normal(0, 12, hr.shape)
     return np.clip(hr + noise, 0, 255).astype(np.uint8), hr
 

@@ -74,7 +74,7 @@ def test_a_good_record_survives_a_failure(store: Store) -> None:
 def test_load_takes_every_store_and_no_side_files(tmp_path: Path) -> None:
     one, two = Store(tmp_path / "one"), Store(tmp_path / "two")
     one.write(record())
-    other = record(cell=Cell("comp", "frb", "srresnet", 2, "set5"), machine_bound=False)
+    other = record(cell=Cell("comp", "frb", "srresnet", "x2", "set5"), machine_bound=False)
     two.write(other)
     for extra in ("files/infer/net.json", "logs/infer/x.json", "any/comp/.half.json.tmp", "any/notes.json"):
         (two.root / extra).parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ def network(algorithm: type = Conv, scale: int = 2) -> nn.Module:
 
 
 def picture(height: int = 70, width: int = 90) -> np.ndarray:
-    return open_set("sample", 2)[0].lr[:height, :width]
+    return open_set("sample", 2)[0].given[:height, :width]
 
 
 def megabytes(net: nn.Module, pixels: int) -> float:

@@ -28,7 +28,7 @@ def context(settings: Settings = SETTINGS) -> Context:
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    (cell,) = TRACK.cells([context().cards["fp32"]], ["srresnet"], [2], SETTINGS)
+    (cell,) = TRACK.cells([context().cards["fp32"]], ["srresnet"], ["x2"], SETTINGS)
     before = torch.get_num_threads()
     result = TRACK.run(cell, context())
     assert torch.get_num_threads() == before
@@ -61,14 +61,14 @@ def test_the_sweep_is_the_fixed_eight_and_its_spread_the_population_one(outcome:
 def test_a_diverged_run_counts_with_bicubics_psnr(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     adapters = tuple({**ADAPTERS, "poisoned": f"{KIT}:Poisoned"}.items())
-    setting = _train_cell.Setting(adapters, "srresnet", 2, 0, "cpu", 1, "sample", (2, 8), (4, 2, 8))
+    setting = _train_cell.Setting(adapters, "srresnet", "x2", 0, "cpu", 1, "sample", (2, 8), (4, 2, 8))
     runs, _ = _train_cell._sensitivity(setting, "poisoned")
     bicubic = _train_cell._data(setting)[1].bicubic()
     assert all("body.0.conv2.weight" in run.diverged and run.psnr == bicubic for run in runs)
 
 
 def test_interpolation_has_nothing_to_train() -> None:
-    cell = Cell("train", "bicubic", "none", 2, "3x2x8-t1")
+    cell = Cell("train", "bicubic", "none", "x2", "3x2x8-t1")
     with pytest.raises(Unsupported, match="no parameters"):
         TRACK.run(cell, context())
 
@@ -76,13 +76,13 @@ def test_interpolation_has_nothing_to_train() -> None:
 def test_wrong_options_are_refused() -> None:
     cards = list(context().cards.values())
     with pytest.raises(UserError, match=r"train\.batch"):
-        TRACK.cells(cards, ["srresnet"], [2], Settings(extra={"train.batch": 0}))
+        TRACK.cells(cards, ["srresnet"], ["x2"], Settings(extra={"train.batch": 0}))
     with pytest.raises(UserError, match="no such folder"):
-        TRACK.inputs(Cell("train", "small", "srresnet", 2, "x"), Settings(extra={"train.data": "nowhere"}))
+        TRACK.inputs(Cell("train", "small", "srresnet", "x2", "x"), Settings(extra={"train.data": "nowhere"}))
 
 
 def test_inputs_name_what_changes_the_numbers() -> None:
-    cell = Cell("train", "small", "srresnet", 2, "x")
+    cell = Cell("train", "small", "srresnet", "x2", "x")
     base = TRACK.inputs(cell, SETTINGS)
     assert TRACK.inputs(cell, Settings(preset="smoke", repeats=3)) != base
     assert TRACK.inputs(cell, Settings(seed=1, preset="smoke", repeats=3, extra=SETTINGS.extra)) != base

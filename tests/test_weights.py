@@ -81,7 +81,8 @@ def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Card:
         sys.modules.pop(name, None)
 
 
-CELL = Cell("accuracy", "small", "srresnet", SCALE, "set5")
+LEVEL = f"x{SCALE}"
+CELL = Cell("accuracy", "small", "srresnet", LEVEL, "set5")
 
 
 def stored(
@@ -104,21 +105,21 @@ def stored(
 
 
 def test_stored_weights_are_of_the_board_the_largest_budget_and_the_first_seed(method: Card, tmp_path: Path) -> None:
-    assert weights.stored_weights(method, "srresnet", SCALE) is None
+    assert weights.stored_weights(method, "srresnet", LEVEL) is None
     stored(method, tmp_path, "90000x16x48", training="reference")
     stored(method, tmp_path, "1000x4x24")
     best = stored(method, tmp_path, "6000x16x24")
     stored(method, tmp_path, "6000x16x24", seed=1)
     stored(method, tmp_path, "20000x1x24")
-    assert weights.stored_weights(method, "srresnet", SCALE) == best
+    assert weights.stored_weights(method, "srresnet", LEVEL) == best
     assert weights.label_of(best) == "board-6000x16x24"
-    assert weights.stored_weights(method, "srresnet", 4) is None
-    assert weights.stored_weights(method, "edsr", SCALE) is None
-    second = weights.stored_weights(method, "srresnet", SCALE, seed=1)
+    assert weights.stored_weights(method, "srresnet", "x4") is None
+    assert weights.stored_weights(method, "edsr", LEVEL) is None
+    second = weights.stored_weights(method, "srresnet", LEVEL, seed=1)
     assert second is not None and weights.label_of(second) == "board-6000x16x24-s1"
-    assert weights.stored_weights(method, "srresnet", SCALE, seed=7) == best
+    assert weights.stored_weights(method, "srresnet", LEVEL, seed=7) == best
     variant = replace(method, key="another_of_the_folder")
-    assert weights.stored_weights(variant, "srresnet", SCALE) is None
+    assert weights.stored_weights(variant, "srresnet", LEVEL) is None
 
 
 def test_own_weights_beside_the_record_of_their_training_say_what_was_spent(method: Card, tmp_path: Path) -> None:
@@ -163,10 +164,10 @@ def test_a_wrong_hash_and_a_missing_record_are_refused(method: Card, tmp_path: P
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match="not the file that its record describes"):
-        weights.stored_weights(method, "srresnet", SCALE)
+        weights.stored_weights(method, "srresnet", LEVEL)
     weights.record_of(path).unlink()
     with pytest.raises(UserError, match="nobody knows"):
-        weights.stored_weights(method, "srresnet", SCALE)
+        weights.stored_weights(method, "srresnet", LEVEL)
 
 
 def test_own_weights_before_stored_weights_before_none(method: Card, tmp_path: Path) -> None:
@@ -189,7 +190,7 @@ def test_own_weights_before_stored_weights_before_none(method: Card, tmp_path: P
 
 def test_interpolation_needs_no_weights() -> None:
     algorithm = load_class("algorithms.bicubic.adapter:Bicubic")()
-    cell = Cell("accuracy", "bicubic", "none", SCALE, "set5")
+    cell = Cell("accuracy", "bicubic", "none", LEVEL, "set5")
     _, sha, label = weights.prepare_network(algorithm, cell, Settings())
     assert (sha, label) == (None, weights.NONE_NEEDED)
 
@@ -203,4 +204,4 @@ def test_a_finished_run_becomes_stored_weights(method: Card, tmp_path: Path) -> 
     path = weights.store_weights(Small(), tmp_path / "run" / WEIGHTS, record)
     assert path.parent == tmp_path / "their_method" / "weights"
     assert weights.check_record(path)["curves"] == record["curves"]
-    assert weights.stored_weights(method, "srresnet", SCALE) == path
+    assert weights.stored_weights(method, "srresnet", LEVEL) == path

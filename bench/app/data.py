@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.app.flags import Parser
 from bench.contract import UserError
 from bench.contract.extras import require
 from bench.pictures.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
@@ -64,8 +63,8 @@ def prepare(root: Path, options: argparse.Namespace) -> int:
             target = folder / "LR_bicubic" / f"X{scale}"
             part = target.with_name(f".X{scale}.part")
             shutil.rmtree(part, ignore_errors=True)
-            for item, pair in zip(pictures.items, pictures, strict=True):
-                write_png(part / f"{item.name}x{scale}.png", pair.lr)
+            for item, pair in zip(pictures.truths.items, pictures, strict=True):
+                write_png(part / f"{item.name}x{scale}.png", pair.given)
             part.rename(target)
             _say(f"{info.name} x{scale}: {len(pictures)} files written to {target} by the rule '{SR_Y_V1.lr_rule}'")
     return 0
@@ -94,7 +93,8 @@ def fetch(root: Path, options: argparse.Namespace) -> int:
 
 def _check_set(root: Path, info: SetInfo) -> tuple[list[object], list[str]]:
     from bench.pictures.layouts import find_set, scales_with_lr
-    from bench.tasks.sr.datasets import combined_sha256, open_set
+    from bench.pictures.sets import combined_sha256
+    from bench.tasks.sr.datasets import open_set
 
     problems: dict[str, None] = {}
     try:
@@ -111,7 +111,7 @@ def _check_set(root: Path, info: SetInfo) -> tuple[list[object], list[str]]:
                 problems[str(error)] = None
                 continue
             read += scale in given
-            exact += scale in given and pair.lr_exact
+            exact += scale in given and pair.exact
             if scale == 2:
                 verified += pair.verified
                 hashes.append(pair.sha256)
@@ -130,7 +130,7 @@ def _check_set(root: Path, info: SetInfo) -> tuple[list[object], list[str]]:
 
 
 def _selected(names: Sequence[str], root: Path) -> list[SetInfo]:
-    from bench.tasks.sr.datasets import available
+    from bench.pictures.sets import available
 
     return [resolve(name) for name in (names or available(root))]
 
@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("sets", nargs="*", help=f"any of: {', '.join(SETS)}; all that are found when none is named")
     common.add_argument("--data-root", help=f"folder that holds the sets; else the environment's {DATA_VARIABLE}")
-    parser = Parser(prog="run_bench.py data", description=__doc__)
+    parser = argparse.ArgumentParser(prog="run_bench.py data", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="check|prepare|fetch")
     checking = commands.add_parser("check", parents=[common], help="compare every picture with the manifest")
     checking.set_defaults(run=check)

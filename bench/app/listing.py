@@ -10,6 +10,7 @@ from tabulate import tabulate
 from bench.app import terminal
 from bench.plan.cells import PlannedCell, load_preset, preset_names
 from bench.plan.discover import Found, Registry
+from bench.tasks import load_task, task_keys
 
 NARROWEST = 20
 """Least width of a table's last column, characters."""
@@ -20,13 +21,17 @@ WEIGHTS_NOTE = (
 
 
 def listing(registry: Registry, wide: bool = False) -> str:
-    """Tables of algorithms, backbones, tracks and presets. ``wide`` adds columns and wraps nothing."""
+    """Tables of algorithms, backbones, tasks, tracks and presets. ``wide`` adds columns and wraps nothing."""
     width = None if wide else terminal.width()
     algorithms = [_algorithm(found, wide) for found in registry.algorithms.values()]
     heads = ("algorithm", "name", "bits W/A", "family", "weights", *(("bases", "provenance") if wide else ()))
     backbones = [
         (item.key, item.title, item.family, ", ".join(f"x{scale}" for scale in item.scales))
         for item in registry.backbones.values()
+    ]
+    tasks = [
+        (task.key, task.title, " ".join(level.key for level in task.levels), task.protocol.name)
+        for task in map(load_task, task_keys())
     ]
     tracks = [
         (track.name, "this machine" if track.machine_bound else "any machine", track.version, track.title)
@@ -42,6 +47,7 @@ def listing(registry: Registry, wide: bool = False) -> str:
             _table(algorithms, heads, width),
             textwrap.fill(WEIGHTS_NOTE, width or 10_000),
             _table(backbones, ("backbone", "title", "family", "scales"), width),
+            _table(tasks, ("task", "title", "levels", "protocol"), width),
             _table(tracks, ("track", "numbers hold on", "version", "title"), width),
             _table(_options(registry), ("option for --set", "meaning"), width),
             _table(presets, ("preset", "scales", "LR input", "repeats", "test sets"), width),

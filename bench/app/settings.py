@@ -28,6 +28,7 @@ def build_settings(flags: argparse.Namespace, preset: Preset, registry: Registry
         raise UserError(f"{origin} {data_root}: no such folder. See: run_bench.py data --help.")
     settings = Settings(
         preset=flags.preset,
+        task=flags.task,
         seed=flags.seed,
         threads=flags.threads,
         lr_size=flags.lr_size or preset.lr_size,
@@ -53,7 +54,7 @@ def _datasets(text: str | None, data_root: Path | None) -> tuple[str, ...]:
     """Keys of the test sets named in the flag, each of them there; ``all`` takes those under the data root."""
     if text is None:
         return ()
-    from bench.tasks.sr.datasets import available, present
+    from bench.pictures.sets import available, present
 
     names = comma_separated(text)
     if not names:
@@ -101,13 +102,6 @@ def _value(text: str) -> Any:
         except ValueError:
             continue
     return text
-
-
-def seed(text: str) -> int:
-    """A seed: a whole number below 2**32, as NumPy takes it (an argparse type)."""
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to 4294967295")
-    return int(text)
 
 
 def count(text: str) -> int:

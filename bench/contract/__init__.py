@@ -5,6 +5,7 @@ from bench.contract.cell import Cell, combinations
 from bench.contract.errors import Unsupported, UserError, unknown
 from bench.contract.metric import Better, Metric, Outcome
 from bench.contract.settings import Settings
+from bench.contract.task import Level, Task, factor_of
 from bench.contract.track import Context, Track
 
 __all__ = [
@@ -13,12 +14,15 @@ __all__ = [
     "Card",
     "Cell",
     "Context",
+    "Level",
     "Metric",
     "Outcome",
     "Settings",
+    "Task",
     "Track",
     "Unsupported",
     "UserError",
     "combinations",
+    "factor_of",
     "unknown",
 ]

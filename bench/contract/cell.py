@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bench.contract.card import Card
+from bench.contract.task import factor_of
 
 
 @dataclass(frozen=True, order=True)
@@ -15,24 +16,31 @@ class Cell:
     track: str
     algo: str
     backbone: str
-    scale: int
+    level: str
+    """How strong the task's degradation is: ``x4`` enlarges four times (see `bench.contract.task.Level`)."""
     case: str
     """Data set or setting within the track, e.g. ``set5`` or ``320x180-t1``. Same alphabet as keys."""
+    task: str = "sr"
 
     @property
     def name(self) -> str:
-        return f"{self.algo}.{self.backbone}.x{self.scale}.{self.case}"
+        return f"{self.algo}.{self.backbone}.{self.level}.{self.case}"
+
+    @property
+    def scale(self) -> int:
+        """How many times larger than the input the output is; 1 at a level that does not enlarge."""
+        return factor_of(self.level)
 
     def __str__(self) -> str:
         return f"{self.track}/{self.name}"
 
 
 def combinations(
-    cards: Iterable[Card], backbones: Iterable[str], scales: Iterable[int]
-) -> Iterator[tuple[Card, str, int]]:
-    """Every (card, backbone, scale) of a selection; a backbone-free card appears once a scale, as ``none``."""
-    backbones, scales = list(backbones), list(scales)
+    cards: Iterable[Card], backbones: Iterable[str], levels: Iterable[str]
+) -> Iterator[tuple[Card, str, str]]:
+    """Every (card, backbone, level) of a selection; a backbone-free card appears once a level, as ``none``."""
+    backbones, levels = list(backbones), list(levels)
     for card in cards:
         for backbone in ["none"] if card.backbone_free else backbones:
-            for scale in scales:
-                yield card, backbone, scale
+            for level in levels:
+                yield card, backbone, level

@@ -13,6 +13,8 @@ class Settings:
     """What the user chose for this run. A preset fills it, flags override it."""
 
     preset: str = "quick"
+    task: str = "sr"
+    """Key of what is restored (see `bench.contract.task`)."""
     seed: int = 0
     threads: int = 1
     device: str = "cpu"

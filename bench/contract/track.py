@@ -28,7 +28,7 @@ class Context:
 
 
 class Track(Protocol):
-    """One kind of measurement. A track is a module under ``tracks/`` with an instance named TRACK.
+    """One kind of measurement. A track is a package ``tracks/<name>`` with an instance named TRACK.
 
     A track that takes options of its own (``--set track.option=value``) names them in ``options``: name -> help.
     One that needs more than the base installation has a method ``extras(settings)``: extras of pyproject.toml.
@@ -44,7 +44,7 @@ class Track(Protocol):
     """What is measured, how, and the limits: two or three sentences printed under the table."""
     metrics: tuple[Metric, ...]
 
-    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+    def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         """The cells this track has for the selection, in the order they should run."""
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:

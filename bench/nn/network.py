@@ -9,6 +9,11 @@ from torch import Tensor, nn
 PARTS = ("head", "body", "upsampler", "tail")
 
 
+def stages_of(scale: int) -> tuple[int, ...]:
+    """Factors of the upsampler's stages: x4 is x2 twice, and what does not enlarge has none."""
+    return {1: (), 4: (2, 2)}.get(scale, (scale,))
+
+
 class Network(nn.Module):
     """head -> body -> upsampler -> tail, (N, 3, H, W) float32 RGB in [0, 1] -> (N, 3, scale*H, scale*W).
 

@@ -1,6 +1,6 @@
 """Which weights a network is measured with: the user's own, the project's stored weights, or none.
 
-Stored weights lie in the method's folder, ``weights/<key>.<backbone>.x<scale>.<label>.safetensors`` (at most 10 bits a
+Stored weights lie in the method's folder, ``weights/<key>.<backbone>.<level>.<label>.safetensors`` (at most 10 bits a
 weight, see `bench.nn.weight_storage`), beside a JSON record of the training that made them, which holds the file's
 hash. A label says by which training they were made and what it spent, ``board-<iterations>x<batch>x<patch>``, so that
 nobody takes the numbers for the papers'. The labels' grammar is that of `bench.contract.weight_labels`.
@@ -43,14 +43,14 @@ def weights_folder(card: Card) -> Path | None:
     return None if spec is None or spec.origin is None or not spec.parent else Path(spec.origin).parent / "weights"
 
 
-def stored_weights(card: Card, backbone: str, scale: int, seed: int = 0) -> Path | None:
+def stored_weights(card: Card, backbone: str, level: str, seed: int = 0) -> Path | None:
     """The stored weights of a method on a backbone: a board training before a paper's shortened one, of these the
     largest budget, and of it ``seed``, else the lowest seed.
 
     None: none yet. Raises UserError when the file is not the one its record describes.
     """
     folder = weights_folder(card)
-    found = [] if folder is None else folder.glob(f"{card.key}.{backbone}.x{scale}.*.safetensors")
+    found = [] if folder is None else folder.glob(f"{card.key}.{backbone}.{level}.*.safetensors")
     ranked = sorted((*_rank(path, seed), path) for path in found)
     if not ranked:
         return None
@@ -63,7 +63,7 @@ def _rank(path: Path, seed: int) -> tuple[bool, int, bool, int]:
     label = label_of(path)
     found, budget = labels.seed_of(label), labels.budget_of([label])
     if found is None or budget in (None, labels.UNKNOWN):
-        expected = "<key>.<backbone>.x<scale>.board-<iterations>x<batch>x<patch>[-s<seed>].safetensors"
+        expected = "<key>.<backbone>.<level>.board-<iterations>x<batch>x<patch>[-s<seed>].safetensors"
         raise UserError(f"{path}: its name is not of the form {expected}. Rename or remove it.")
     return not label.startswith(labels.REFERENCE), labels.spent(budget), found == seed, -found
 
@@ -125,7 +125,7 @@ def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tup
     if cell.algo in settings.weights:
         load_weights(network, settings.weights[cell.algo])
         label = own_label(settings.weights[cell.algo])
-    elif (path := stored_weights(algorithm.card, cell.backbone, cell.scale, settings.seed)) is not None:
+    elif (path := stored_weights(algorithm.card, cell.backbone, cell.level, settings.seed)) is not None:
         load_weights(network, path)
         label = label_of(path)
     return network, hash_tensors(network.state_dict()), label

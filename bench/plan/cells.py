@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.contract import Cell, Settings, Track, UserError, unknown
+from bench.contract import Cell, Settings, Task, Track, UserError, unknown
 from bench.contract.extras import require
 from bench.contract.names import comma_separated
 from bench.plan.discover import Registry
@@ -108,12 +108,29 @@ def pick_scales(text: str | None, registry: Registry, default: Iterable[int]) ->
         raise UserError(f"unknown scale {wrong!r}. Nearest: {near}. Known: {names}.") from error
 
 
+def pick_levels(task: Task, levels: str | None, scales: str | None, registry: Registry, preset: Preset) -> list[str]:
+    """Keys of the task's levels that are named in a comma-separated text, else its usual ones.
+
+    Super-resolution's may be named by their factors, and default to those of the preset.
+
+    Raises:
+        UserError: a level that the task does not have, or scales of a task that does not enlarge.
+    """
+    if levels is not None and scales is not None:
+        raise UserError("--level and --scale name the same thing twice. Give one of them.")
+    if task.key == "sr" and levels is None:
+        return [f"x{scale}" for scale in pick_scales(scales, registry, preset.scales)]
+    if scales is not None:
+        raise UserError(f"--scale is for the task sr; {task.key} has levels: give --level, e.g. {task.usual[0]}.")
+    return pick("level", levels, [level.key for level in task.levels], task.usual)
+
+
 def plan(
     registry: Registry,
     tracks: Sequence[Track],
     algorithms: Sequence[str],
     backbones: Sequence[str],
-    scales: Sequence[int],
+    levels: Sequence[str],
     settings: Settings,
     stamp: Stamp,
     store: Store,
@@ -129,7 +146,7 @@ def plan(
     require({f"the track {t.name}": t.extras(settings) for t in tracks if hasattr(t, "extras")})  # pyright: ignore
     planned = []
     for track in tracks:
-        for cell in track.cells(cards, list(backbones), list(scales), settings):
+        for cell in track.cells(cards, list(backbones), list(levels), settings):
             _check(cell, track)
             identity = stamp.identity(cell, track)
             path = store.path(cell, stamp.machine.id if track.machine_bound else None, settings.seed)

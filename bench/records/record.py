@@ -13,9 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError, model_validator
 
 from bench.contract import KEY_PATTERN, Better, Cell, Metric, Outcome, UserError
-
-SCHEMA = 1
-"""Raised when the file format changes. A record of a later schema is refused, never guessed at."""
+from bench.records.earlier_schemas import SCHEMA, upgraded
 
 Status = Literal["ok", "unsupported", "failed"]
 Damage = Literal["damaged", "misplaced", "future"]
@@ -41,11 +39,9 @@ def check_cell(cell: Any) -> Any:
     expected = {item.name for item in fields(Cell)}
     if not isinstance(values, dict) or set(values) != expected:
         raise ValueError(f"a cell has exactly the fields {', '.join(sorted(expected))}")
-    for name in ("track", "algo", "backbone", "case"):
+    for name in ("track", "algo", "backbone", "level", "case", "task"):
         if not isinstance(values[name], str) or not KEY_PATTERN.fullmatch(values[name]):
             raise ValueError(f"{name} {values[name]!r}: expected lower-case letters, digits, '_', '+' or '-'")
-    if type(values["scale"]) is not int or values["scale"] < 1:
-        raise ValueError(f"scale {values['scale']!r}: expected a whole number >= 1")
     return cell
 
 
@@ -149,7 +145,7 @@ class Record(_Strict):
 
     @property
     def relative_path(self) -> Path:
-        """Path inside a store: ``<machine|any>/<track>/<algo>.<backbone>.x<scale>.<case>[.s<seed>].json``."""
+        """Path inside a store: ``<machine|any>/<track>/<algo>.<backbone>.<level>.<case>[.s<seed>].json``."""
         machine = self.provenance.machine.id if self.machine_bound else None
         return relative_path(self.cell, machine, self.provenance.seed)
 
@@ -219,7 +215,7 @@ def from_text(text: str, path: Path) -> Record:
     if content.pop("sha256", None) != sha256(content):
         raise RecordError("damaged", path, "changed after it was written (its hash does not match)", again)
     try:
-        record = Record.model_validate(content)
+        record = Record.model_validate(upgraded(content))
     except ValidationError as error:
         raise RecordError("damaged", path, f"not a valid record ({_first(error)})", again) from None
     if path.parts[-3:] != record.relative_path.parts:

@@ -35,8 +35,8 @@ def picture_path(cell: Cell, name: str) -> Path:
 
 
 def truth_path(cell: Cell, name: str) -> Path:
-    """The ground truth inside `FOLDER`: one for all algorithms, cut to a multiple of the scale."""
-    return Path(cell.track) / f"hr.x{cell.scale}.{cell.case.removesuffix('+')}" / f"{name}.png"
+    """The ground truth inside `FOLDER`: one for all algorithms, as the level cuts it."""
+    return Path(cell.track) / f"hr.{cell.level}.{cell.case.removesuffix('+')}" / f"{name}.png"
 
 
 def saved_pictures(details: Mapping[str, Any]) -> dict[str, Saved]:

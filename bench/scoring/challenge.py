@@ -20,19 +20,19 @@ def challenge_score(runtime: float, ops: float, params: float, rule: ChallengeRu
 
 
 def challenge_part(tracks: dict[str, TrackEvidence], algo: str, rule: ScoringRule) -> Part:
-    """Mean of `challenge_score` over all (backbone, scale) that the method was timed on, if PSNR passes the gate."""
+    """Mean of `challenge_score` over all (backbone, level) that the method was timed on, if PSNR passes the gate."""
     none = TrackEvidence()
     accuracy, comp, infer = (tracks.get(name, none) for name in ("accuracy", "comp", "infer"))
     networks = sorted({square[:2] for square in infer.grid((rule.full_precision, rule.baseline))})
     if not networks:
         return Part(reason="not timed")
     scores = []
-    for backbone, scale in networks:
-        runtime = _mean(infer, algo, backbone, scale, "speedup")
-        ops = _mean(comp, algo, backbone, scale, "speedup_theory")
-        params = _mean(comp, algo, backbone, scale, "compression")
-        below = _below(accuracy, algo, backbone, scale, rule)
-        place = f"{backbone} x{scale}"
+    for backbone, level in networks:
+        runtime = _mean(infer, algo, backbone, level, "speedup")
+        ops = _mean(comp, algo, backbone, level, "speedup_theory")
+        params = _mean(comp, algo, backbone, level, "compression")
+        below = _below(accuracy, algo, backbone, level, rule)
+        place = f"{backbone} {level}"
         missing = {"run time": runtime, "operations": ops, "parameters": params, "PSNR beside full precision": below}
         absent = [name for name, value in missing.items() if value is None]
         if runtime is None or ops is None or params is None or below is None:
@@ -44,19 +44,19 @@ def challenge_part(tracks: dict[str, TrackEvidence], algo: str, rule: ScoringRul
     return Part(mean(scores), entries=len(scores))
 
 
-def _squares(evidence: TrackEvidence, algo: str, backbone: str, scale: int) -> list[Square]:
-    return [square for square in evidence.values.get(algo, {}) if square[:2] == (backbone, scale)]
+def _squares(evidence: TrackEvidence, algo: str, backbone: str, level: str) -> list[Square]:
+    return [square for square in evidence.values.get(algo, {}) if square[:2] == (backbone, level)]
 
 
-def _mean(evidence: TrackEvidence, algo: str, backbone: str, scale: int, key: str) -> float | None:
-    found = [evidence.values[algo][square].value(key) for square in _squares(evidence, algo, backbone, scale)]
+def _mean(evidence: TrackEvidence, algo: str, backbone: str, level: str, key: str) -> float | None:
+    found = [evidence.values[algo][square].value(key) for square in _squares(evidence, algo, backbone, level)]
     values = [value for value in found if value is not None and value > 0]
     return mean(values) if values and len(values) == len(found) else None
 
 
-def _below(evidence: TrackEvidence, algo: str, backbone: str, scale: int, rule: ScoringRule) -> float | None:
+def _below(evidence: TrackEvidence, algo: str, backbone: str, level: str, rule: ScoringRule) -> float | None:
     """Mean over the grid's data sets of full precision's PSNR minus the method's, in dB."""
-    grid = [s for s in evidence.grid((rule.full_precision, rule.baseline)) if s[:2] == (backbone, scale)]
+    grid = [s for s in evidence.grid((rule.full_precision, rule.baseline)) if s[:2] == (backbone, level)]
     below = []
     for square in grid:
         own, full = evidence.at(algo, square), evidence.at(rule.full_precision, square)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.contract import Card, Cell, Settings, UserError, combinations
+from bench.contract import Card, Cell, Settings, Task, UserError, combinations
 from bench.contract.names import comma_separated
 from bench.pictures.catalog import resolve
-from bench.pictures.protocol import SR_Y_V1
-from bench.tasks.sr.datasets import DataSet, Pair, available, combined_sha256, open_set
+from bench.pictures.pair import Pair
+from bench.pictures.sets import Pairs, available, combined_sha256
+from bench.tasks import load_task
 
 MEMORY_MB = 4096
 """Default limit for the activations of one forward pass, in 10^6 bytes."""
@@ -22,21 +23,24 @@ def set_names(settings: Settings) -> list[str]:
     return list(dict.fromkeys(resolve(name).key for name in names))
 
 
-def cells_of(track: str, cards: list[Card], backbones: list[str], scales: list[int], cases: list[str]) -> list[Cell]:
-    """Every (card, backbone, scale) on every case."""
-    grid = combinations(cards, backbones, scales)
-    return [Cell(track, card.key, backbone, scale, case) for card, backbone, scale in grid for case in cases]
+def cells_of(
+    track: str, cards: list[Card], backbones: list[str], levels: list[str], cases: list[str], task: str
+) -> list[Cell]:
+    """Every (card, backbone, level) on every case."""
+    grid = combinations(cards, backbones, levels)
+    return [Cell(track, card.key, backbone, level, case, task) for card, backbone, level in grid for case in cases]
 
 
 def inputs_of(name: str, cell: Cell, settings: Settings) -> dict[str, Any]:
     """What decides the numbers of both tracks. Data that is not there makes the cell fail later, with the reason."""
+    task = load_task(cell.task)
     try:
-        listing = open_set(name, cell.scale, settings.data_root).listing
+        listing = task.open_set(name, cell.level, settings.data_root).listing
     except UserError:
         listing = None
     return {
-        "protocol": SR_Y_V1.name,
-        "protocol_sha256": SR_Y_V1.sha256,
+        "protocol": task.protocol.name,
+        "protocol_sha256": task.protocol.sha256,
         "data": listing,
         "seed": settings.seed,
         "allow_untrained": settings.allow_untrained,
@@ -46,8 +50,8 @@ def inputs_of(name: str, cell: Cell, settings: Settings) -> dict[str, Any]:
 class Remarks:
     """Collects, picture by picture, what has to be said about the data of a cell."""
 
-    def __init__(self, data: DataSet) -> None:
-        self.data = data
+    def __init__(self, data: Pairs, task: Task) -> None:
+        self.data, self.task = data, task
         self.names: list[str] = []
         self._hashes: list[str] = []
         self._made = self._inexact = self._unverified = 0
@@ -55,8 +59,8 @@ class Remarks:
     def add(self, pair: Pair) -> None:
         self.names.append(pair.name)
         self._hashes.append(pair.sha256)
-        self._made += pair.lr_made
-        self._inexact += not pair.lr_exact
+        self._made += pair.made
+        self._inexact += not pair.exact
         self._unverified += not pair.verified
 
     @property
@@ -83,7 +87,7 @@ class Remarks:
             "lr_made": self._made,
             "lr_not_exact": self._inexact,
             "unverified": self._unverified,
-            "protocol": SR_Y_V1.describe(),
+            "protocol": self.task.protocol.describe(),
         }
 
 

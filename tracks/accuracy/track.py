@@ -13,10 +13,11 @@ from bench.contract import Card, Cell, Context, Metric, Outcome, Settings
 from bench.pictures.extra_metrics import EXTRA, check_names, check_weights
 from bench.pictures.protocol import SR_Y_V1
 from bench.records.saved_pictures import SAVED, picture_path, truth_path
+from bench.tasks import load_task
 from tracks._quality.sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
 
 if TYPE_CHECKING:
-    from bench.tasks.sr.datasets import Pair
+    from bench.pictures.pair import Pair
     from tracks._quality.upscale import Upscaler
 
 TRAINED = "trained"
@@ -61,10 +62,11 @@ class Accuracy:
     def extras(self, settings: Settings) -> tuple[str, ...]:
         return ("metrics",) if Options(self.name, settings).names("metrics") else ()
 
-    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+    def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         options = self._checked(settings)
         ending = PLUS if options.switch("self_ensemble") else ""
-        return cells_of(self.name, cards, backbones, scales, [name + ending for name in set_names(settings)])
+        cases = [name + ending for name in set_names(settings)]
+        return cells_of(self.name, cards, backbones, levels, cases, settings.task)
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:
         options = Options(self.name, settings)
@@ -78,13 +80,12 @@ class Accuracy:
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from bench.pictures.extra_metrics import ExtraMetrics
-        from bench.tasks.sr.datasets import open_set
         from tracks._quality.trained import trained_network
         from tracks._quality.upscale import exact_float32
 
         settings = context.settings
         options = self._checked(settings)
-        data = open_set(cell.case.removesuffix(PLUS), cell.scale, settings.data_root)
+        data = load_task(cell.task).open_set(cell.case.removesuffix(PLUS), cell.level, settings.data_root)
         trained = trained_network(cell, context)
         start = time.perf_counter()
         with exact_float32(settings.threads):
@@ -143,24 +144,23 @@ class Accuracy:
         self, cell: Cell, context: Context, data: Any, upscale: Upscaler, twin: Upscaler | None, extra: Any
     ) -> tuple[dict[str, list[float]], Remarks, list[float], dict[str, dict[str, str]]]:
         """Samples of every metric, remarks on the data, differences of the engines (dB), hashes of saved pictures."""
-        from bench.pictures.metrics import Reference
-
         samples: dict[str, list[float]] = {}
-        remarks, differences, saved = Remarks(data), [], {}
+        task = load_task(cell.task)
+        remarks, differences, saved = Remarks(data, task), [], {}
         save = Options(self.name, context.settings).switch("save_images")
         for number, pair in enumerate(data):
             context.progress(f"{pair.name}, {number + 1} of {len(data)}", number / len(data))
             remarks.add(pair)
-            sr, reference = SR_Y_V1.quantize(upscale(pair.lr)), Reference(pair.hr, cell.scale)
-            scores = reference.score(sr)
+            sr, scorer = task.protocol.quantize(upscale(pair.given)), task.scorer(pair.truth, cell.level)
+            scores = scorer.score(sr)
             if twin is not None:
-                differences.append(abs(scores.psnr_y - reference.psnr(SR_Y_V1.quantize(twin(pair.lr)))))
+                differences.append(abs(scores.psnr_y - scorer.psnr(task.protocol.quantize(twin(pair.given)))))
                 if differences[-1] > ENGINE_TOLERANCE:
                     raise RuntimeError(
                         f"packed and trained network differ by {differences[-1]:.4f} dB on {pair.name}, at most "
                         f"{ENGINE_TOLERANCE:g} is allowed, so no number"
                     )
-            values = {"psnr_y": scores.psnr_y, "ssim_y": scores.ssim_y} | extra.score(sr, pair.hr, cell.scale)
+            values = {"psnr_y": scores.psnr_y, "ssim_y": scores.ssim_y} | extra.score(sr, pair.truth, cell.scale)
             for name, value in values.items():
                 samples.setdefault(name, []).append(value)
             if save and context.out is not None:
@@ -173,8 +173,8 @@ def _save(out: Path, cell: Cell, pair: Pair, sr: NDArray[np.uint8]) -> dict[str,
     from bench.pictures.images import pixel_sha256, write_png
 
     write_png(out / picture_path(cell, pair.name), sr)
-    write_png(out / truth_path(cell, pair.name), pair.hr)
-    return {"sr": pixel_sha256(sr), "hr": pixel_sha256(pair.hr)}
+    write_png(out / truth_path(cell, pair.name), pair.truth)
+    return {"sr": pixel_sha256(sr), "hr": pixel_sha256(pair.truth)}
 
 
 def _kernels(upscale: Upscaler) -> dict[str, str]:

@@ -41,11 +41,11 @@ class Comp:
 
     options: ClassVar[dict[str, str]] = {"lr_size": "low-resolution input, WxH (default 320x180, as in the papers)"}
 
-    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+    def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         width, height = settings.extra.get("comp.lr_size", PAPER_LR)
         return [
-            Cell(self.name, card.key, backbone, scale, f"{width}x{height}")
-            for card, backbone, scale in combinations(cards, backbones, scales)
+            Cell(self.name, card.key, backbone, level, f"{width}x{height}", settings.task)
+            for card, backbone, level in combinations(cards, backbones, levels)
         ]
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:

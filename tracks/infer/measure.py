@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.contract import Cell, Settings, Unsupported
+from bench.contract import Cell, Settings, Unsupported, factor_of
 from bench.nn.network import PARTS
 from bench.nn.weights import prepare_network
 from bench.packed.pack import load_into, pack, packed_units, save
@@ -34,7 +34,7 @@ Tell = Callable[[str, float], None]
 def trained_network(job: dict, key: str) -> tuple[nn.Module, str | None, str | None]:
     """The trained network of algorithm ``key``, the hash of its weights, and their label (None: untrained)."""
     weights = {name: Path(path) for name, path in job["weights"].items()}
-    cell = Cell("infer", key, job["backbone"], job["scale"], "")
+    cell = Cell("infer", key, job["backbone"], job["level"], "", job["task"])
     settings = Settings(seed=job["seed"], weights=weights)
     network, sha, label = prepare_network(Loader(job["adapters"])(key), cell, settings)
     return network.to(memory_format=torch.channels_last), sha, label
@@ -55,7 +55,12 @@ def measure(job: dict, tell: Tell) -> dict[str, object]:
     torch.set_num_threads(job["threads"])
     tell("building", 0.0)
     trained, sha, label = trained_network(job, job["algo"])
-    header = {"algorithm": job["algo"], "backbone": job["backbone"], "scale": job["scale"], "weights_sha256": sha}
+    header = {
+        "algorithm": job["algo"],
+        "backbone": job["backbone"],
+        "scale": factor_of(job["level"]),
+        "weights_sha256": sha,
+    }
     packed, file_bytes = through_file(trained, header)
     image, image_sha = photo(tuple(job["lr_size"]), job["input"])
     engine = {}

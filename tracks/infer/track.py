@@ -86,7 +86,7 @@ class Infer:
         ),
     )  # fmt: skip
 
-    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+    def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         width, height = settings.lr_size
         engine = _engine(settings)
         case = f"{width}x{height}-t{settings.threads}"
@@ -94,7 +94,8 @@ class Infer:
             case += f"-{hashlib.sha256(str(settings.input).encode()).hexdigest()[:6]}"
         if engine != "fp32":
             case += f"-{engine}"
-        return [Cell(self.name, c.key, backbone, s, case) for c, backbone, s in combinations(cards, backbones, scales)]
+        grid = combinations(cards, backbones, levels)
+        return [Cell(self.name, c.key, backbone, level, case, settings.task) for c, backbone, level in grid]
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
         """Raises UserError, before a run and not once a cell, for kernels, peers or an engine that cannot run."""
@@ -114,7 +115,8 @@ class Infer:
         job = {
             "algo": cell.algo,
             "backbone": cell.backbone,
-            "scale": cell.scale,
+            "level": cell.level,
+            "task": cell.task,
             "adapters": context.load_algorithm.adapters,
             "backbone_free": context.cards[cell.algo].backbone_free,
             "lr_size": settings.lr_size,

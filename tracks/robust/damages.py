@@ -56,7 +56,7 @@ def _mild(settings: Settings) -> Damages:
     return Damages(
         name=MILD,
         points=tuple((kind, level) for kind, each in levels.items() for level in each),
-        apply=lambda pair, kind, level: Corrupted(mild.damage(pair.lr, pair.hr, kind, level), padded=False),
+        apply=lambda pair, kind, level: Corrupted(mild.damage(pair.given, pair.truth, kind, level), padded=False),
         inputs={"damages": mild.definition_sha256(), "levels": levels},
         details={"damages": MILD, "damages_sha256": mild.definition_sha256(), "levels": levels, "values": values,
                  "titles": {one.key: [one.title, one.unit] for one in mild.DAMAGES}},
@@ -72,7 +72,7 @@ def _imagenet_c(settings: Settings, options: Options) -> Damages:
     return Damages(
         name=IMAGENET_C,
         points=tuple((corruption, severity) for corruption in corruptions for severity in severities),
-        apply=lambda pair, corruption, severity: corrupt(pair.lr, corruption, severity, settings.seed),
+        apply=lambda pair, corruption, severity: corrupt(pair.given, corruption, severity, settings.seed),
         inputs={"corruptions": list(corruptions), "severities": list(severities)},
         details={"damages": IMAGENET_C, "severities": list(severities)},
     )

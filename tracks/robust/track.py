@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bench.contract import Card, Cell, Context, Metric, Outcome, Settings
-from bench.contract.damage_sets import IMAGENET_C, MILD, case_of, damages_of, dataset_of
+from bench.contract.damage_sets import MILD, case_of, damages_of, dataset_of
 from bench.pictures import mild
 from bench.pictures.corruptions import EXTRA, SEVERITIES, STANDARD
 from bench.pictures.protocol import SR_Y_V1
-from bench.pictures.resize import resize
 from bench.scoring.rule import ScoringRule
+from bench.tasks import load_task
 from tracks._quality.sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
 from tracks.robust.damages import Damages, chosen, damages
 
@@ -71,15 +71,12 @@ class Robust:
         ),
     )
 
-    def extras(self, settings: Settings) -> tuple[str, ...]:
-        return ("robust",) if IMAGENET_C in chosen(self._options(settings)) else ()
-
-    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+    def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         options = self._options(settings)
         options.positive("memory_mb", MEMORY_MB)
         names = [damages(name, settings, options).name for name in chosen(options)]
         cases = [case_of(dataset, name) for dataset in set_names(settings) for name in names]
-        return cells_of(self.name, cards, backbones, scales, cases)
+        return cells_of(self.name, cards, backbones, levels, cases, settings.task)
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:
         own = self._damages(cell, settings).inputs
@@ -87,34 +84,35 @@ class Robust:
         return common | own | {"device": self._options(settings).text("device", "auto")}
 
     def run(self, cell: Cell, context: Context) -> Outcome:
-        from bench.pictures.metrics import Reference
-        from bench.tasks.sr.datasets import open_set
         from tracks._quality.trained import trained_network
         from tracks._quality.upscale import Upscaler, exact_float32, pick_device
 
         settings = context.settings
         chosen_damages = self._damages(cell, settings)
-        data = open_set(dataset_of(cell.case), cell.scale, settings.data_root)
+        task = load_task(cell.task)
+        data = task.open_set(dataset_of(cell.case), cell.level, settings.data_root)
         trained = trained_network(cell, context)
         options = self._options(settings)
         device = pick_device(options.text("device", "auto"))
         upscale = Upscaler(trained.network, cell.scale, device, options.positive("memory_mb", MEMORY_MB))
-        remarks, clean, bicubic, padded = Remarks(data), [], [], 0
+        remarks, clean, bicubic, padded = Remarks(data, task), [], [], 0
         curves: Psnr = {point: [] for point in chosen_damages.points}
         interpolated: Psnr = {point: [] for point in chosen_damages.points}
         steps = len(data) * (len(curves) + 1)
         with exact_float32(settings.threads):
             for number, pair in enumerate(data):
                 remarks.add(pair)
-                reference = Reference(pair.hr, cell.scale)
-                clean.append(reference.psnr(SR_Y_V1.quantize(upscale(pair.lr))))
-                bicubic.append(reference.psnr(resize(pair.lr, cell.scale)))
+                scorer = task.scorer(pair.truth, cell.level)
+                clean.append(scorer.psnr(task.protocol.quantize(upscale(pair.given))))
+                bicubic.append(scorer.psnr(task.nothing(pair.given, cell.level)))
                 for step, (damage, level) in enumerate(curves, number * (len(curves) + 1)):
                     context.progress(f"{pair.name}, {damage} {level}", step / steps)
                     damaged = chosen_damages.apply(pair, damage, level)
                     padded += damaged.padded
-                    curves[damage, level].append(reference.psnr(SR_Y_V1.quantize(upscale(damaged.image))))
-                    interpolated[damage, level].append(reference.psnr(resize(damaged.image, cell.scale)))
+                    output = task.protocol.quantize(upscale(damaged.image))
+                    curves[damage, level].append(scorer.psnr(output))
+                    nothing = task.nothing(damaged.image, cell.level)
+                    interpolated[damage, level].append(scorer.psnr(nothing))
         metrics, gaps = summarize(clean, bicubic, curves, interpolated, ScoringRule())
         damaged_flags = [*chosen_damages.flags(), *(["padded_inputs"] if padded else [])]
         return Outcome(

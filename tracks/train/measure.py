@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.contract import Cell, Context, Outcome
+from bench.contract import Cell, Context, Outcome, factor_of
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, load_weights
 from bench.nn.training.data import SAMPLE, Pictures, Sampler, load_pictures, to_pairs
@@ -42,7 +42,7 @@ class Setting:
     adapters: tuple[tuple[str, str], ...]
     """(algorithm key, ``module:Class``)"""
     backbone: str
-    scale: int
+    level: str
     seed: int
     device: str
     threads: int
@@ -51,6 +51,10 @@ class Setting:
     """(batch, low-resolution patch) of the timed iteration"""
     sweep: tuple[int, int, int]
     """(iterations, batch, low-resolution patch) of each short run"""
+
+    @property
+    def scale(self) -> int:
+        return factor_of(self.level)
 
     def load(self, algo: str) -> Algorithm:
         return Loader(dict(self.adapters))(algo)
@@ -74,7 +78,7 @@ def measure(cell: Cell, context: Context, step: tuple[int, int], sweep: tuple[in
     s = context.settings
     data = str(s.extra.get("train.data", SAMPLE))
     adapters = tuple(context.load_algorithm.adapters.items())
-    setting = Setting(adapters, cell.backbone, cell.scale, s.seed, s.device, s.threads, data, step, sweep)
+    setting = Setting(adapters, cell.backbone, cell.level, s.seed, s.device, s.threads, data, step, sweep)
     with _threads(s.threads):
         context.progress("iteration time", 0.0)
         times = _times(setting, cell.algo, s.repeats)
@@ -209,7 +213,7 @@ def _train(setting: Setting, algo: str, plan: Plan, teacher: nn.Module | None) -
 def _teacher(setting: Setting) -> tuple[nn.Module, str]:
     """Full precision: the reference weights, else trained here on the sweep's own budget."""
     algorithm = setting.load(FULL_PRECISION)
-    path = stored_weights(algorithm.card, setting.backbone, setting.scale)
+    path = stored_weights(algorithm.card, setting.backbone, setting.level)
     if path is None:
         network, _ = _train(setting, FULL_PRECISION, _plan(setting), None)
         return network, "trained here on the sweep's budget"

@@ -10,7 +10,9 @@ from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsup
 
 STEP_BATCH = 16
 STEP_PATCH = {2: 32, 3: 24, 4: 24}
-"""Scale -> low-resolution patch side of the timed iteration: that of the reference budget."""
+"""Scale -> side of the input's patch in the timed iteration: that of the reference budget."""
+USUAL_PATCH = 24
+"""Where the scale has none of its own"""
 
 SWEEPS = {"smoke": (120, 1, 12), "quick": (300, 2, 16), "paper": (2000, 16, 32)}
 """Preset -> (iterations, batch, low-resolution patch) of each run of the sweep."""
@@ -54,11 +56,12 @@ class Train:
     def extras(self, settings: Settings) -> tuple[str, ...]:
         return ("train",)
 
-    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+    def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         """One a network. The case names the sweep's budget and the threads."""
         iterations, batch, patch = self._sweep(settings)
         case = f"{iterations}x{batch}x{patch}-t{settings.threads}"
-        return [Cell(self.name, c.key, backbone, s, case) for c, backbone, s in combinations(cards, backbones, scales)]
+        grid = combinations(cards, backbones, levels)
+        return [Cell(self.name, c.key, backbone, level, case, settings.task) for c, backbone, level in grid]
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
         return {
@@ -66,7 +69,7 @@ class Train:
             "threads": settings.threads,
             "device": settings.device,
             "repeats": settings.repeats,
-            "step": [STEP_BATCH, STEP_PATCH[cell.scale]],
+            "step": [STEP_BATCH, STEP_PATCH.get(cell.scale, USUAL_PATCH)],
             "sweep": list(self._sweep(settings)),
             "data": _listing(str(settings.extra.get("train.data", "sample"))),
         }
@@ -76,7 +79,7 @@ class Train:
             raise Unsupported(f"{context.cards[cell.algo].name} has no parameters: there is nothing to train")
         from tracks.train.measure import measure
 
-        step = (STEP_BATCH, STEP_PATCH[cell.scale])
+        step = (STEP_BATCH, STEP_PATCH.get(cell.scale, USUAL_PATCH))
         return measure(cell, context, step, self._sweep(context.settings))
 
     def _sweep(self, settings: Settings) -> tuple[int, int, int]:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 def build_backbone(algorithm: Algorithm, backbone: str, scale: int) -> nn.Module:
-    """The network of ``algorithm`` on ``backbone``. Raises Unsupported for a scale the backbone does not have."""
+    """The network of ``algorithm`` on ``backbone``; with scale 1 it does not enlarge.
+
+    Raises Unsupported for a scale the backbone does not have.
+    """
     entry = BACKBONES[backbone]
-    if scale not in entry.scales:
+    if scale not in (1, *entry.scales):
         raise Unsupported(f"{entry.title} has no x{scale}; it has: {', '.join(f'x{s}' for s in entry.scales)}")
     return importlib.import_module(entry.module).build(algorithm, scale, **entry.options)

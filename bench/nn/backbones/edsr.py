@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from bench.nn.algorithm import Algorithm
-from bench.nn.network import Network
+from bench.nn.network import Network, stages_of
 
 MEAN = (0.4488, 0.4371, 0.4040)
 """Mean RGB of DIV2K's training images."""
@@ -44,5 +44,4 @@ class LongSkip(nn.Sequential):
 
 def upsampler(algorithm: Algorithm, scale: int, channels: int) -> nn.Module:
     """Convolution and pixel shuffle, no activation; x4 is x2 twice. EDSR, RDN and RCAN share it."""
-    stages = [2, 2] if scale == 4 else [scale]
-    return nn.Sequential(*(algorithm.upsample_stage(channels, factor, None) for factor in stages))
+    return nn.Sequential(*(algorithm.upsample_stage(channels, factor, None) for factor in stages_of(scale)))

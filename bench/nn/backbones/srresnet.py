@@ -8,14 +8,14 @@ from __future__ import annotations
 from torch import nn
 
 from bench.nn.algorithm import Algorithm, tagged
-from bench.nn.network import Network
+from bench.nn.network import Network, stages_of
 
 
 def build(algorithm: Algorithm, scale: int, channels: int = 64, blocks: int = 16) -> Network:
     def leaky() -> nn.Module:
         return nn.LeakyReLU(0.1)
 
-    stages = [2, 2] if scale == 4 else [scale]
+    stages = stages_of(scale)
     network = Network(
         head=nn.Sequential(algorithm.layer("head", 3, channels, 3), leaky()),
         body=nn.Sequential(*(algorithm.block(channels) for _ in range(blocks))),

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from bench.contract import UserError
 from bench.pictures.images import SUFFIXES, pixel_sha256, read_rgb
+from bench.pictures.pair import Pair
 from bench.pictures.protocol import SR_Y_V1, mod_crop
 from bench.pictures.resize import resize
-from bench.tasks.sr.datasets import Pair, open_set
+from bench.tasks.sr.datasets import open_set
 
 SAMPLE = "sample"
 """In place of a folder: the photographs that scikit-image ships."""
@@ -70,7 +71,7 @@ def load_pictures(
     """
     if str(source) == SAMPLE:
         pairs = list(open_set(SAMPLE, scale))
-        return _pictures(SAMPLE, scale, [p.hr for p in pairs], [p.lr for p in pairs])
+        return _pictures(SAMPLE, scale, [p.truth for p in pairs], [p.given for p in pairs])
     folder = Path(source)
     if not folder.is_dir():
         raise UserError(

@@ -222,7 +222,7 @@ class Run:
         s = self.session
         beside = s.root / run_name(TEACHER, self.backbone, s.scale, s.preset, self.seed) / WEIGHTS
         path = s.flags.teacher or (beside if beside.is_file() else None)
-        path = path or stored_weights(s.cards[TEACHER], self.backbone, s.scale)
+        path = path or stored_weights(s.cards[TEACHER], self.backbone, f"x{s.scale}")
         if path is None:
             raise UserError(
                 "this method learns from a trained full-precision network of the same backbone, and there is none. "

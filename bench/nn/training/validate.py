@@ -11,9 +11,9 @@ from torch import nn
 
 from bench.contract import UserError
 from bench.pictures.metrics import psnr
+from bench.pictures.pair import Pair
 from bench.pictures.protocol import SR_Y_V1
 from bench.pictures.resize import resize
-from bench.tasks.sr.datasets import Pair
 
 
 class Validation:
@@ -23,9 +23,9 @@ class Validation:
         """Raises UserError for a picture that has nothing left once the border is cut."""
         self.pairs, self.scale = pairs, scale
         for pair in pairs:
-            if min(pair.hr.shape[:2]) <= 2 * SR_Y_V1.border_per_scale * scale:
+            if min(pair.truth.shape[:2]) <= 2 * SR_Y_V1.border_per_scale * scale:
                 raise UserError(f"validation picture {pair.name} is too small to score at x{scale}. Leave it out.")
-        self._targets = [self._luma(pair.hr) for pair in pairs]
+        self._targets = [self._luma(pair.truth) for pair in pairs]
 
     def psnr(self, network: nn.Module) -> float:
         """Mean luma PSNR in dB. A picture with NaN or infinity in it counts as black.
@@ -38,7 +38,9 @@ class Validation:
         scores = []
         with torch.no_grad():
             for pair, target in zip(self.pairs, self._targets, strict=True):
-                image = torch.from_numpy(np.ascontiguousarray(pair.lr)).to(device).permute(2, 0, 1)[None].float() / 255
+                image = (
+                    torch.from_numpy(np.ascontiguousarray(pair.given)).to(device).permute(2, 0, 1)[None].float() / 255
+                )
                 output = network(image)[0].permute(1, 2, 0).float().cpu().numpy()
                 image = SR_Y_V1.quantize(np.where(np.isfinite(output), output, np.float32(0)))
                 scores.append(psnr(self._luma(image), target))
@@ -47,7 +49,7 @@ class Validation:
 
     def bicubic(self) -> float:
         """Mean luma PSNR in dB of bicubic interpolation on the same pictures."""
-        enlarged = (self._luma(resize(pair.lr, self.scale)) for pair in self.pairs)
+        enlarged = (self._luma(resize(pair.given, self.scale)) for pair in self.pairs)
         return float(np.mean([psnr(y, target) for y, target in zip(enlarged, self._targets, strict=True)]))
 
     def _luma(self, rgb: NDArray[np.uint8]) -> NDArray[np.float64]:

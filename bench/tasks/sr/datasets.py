@@ -1,153 +1,42 @@
-"""Test sets as pairs of ground truth and low-resolution input, read one picture at a time."""
+"""Test sets of super-resolution: ground truth beside low resolution, the set's own or made."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import UserError
-from bench.pictures import manifest
-from bench.pictures.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
-from bench.pictures.images import pixel_sha256, read_rgb
-from bench.pictures.layouts import Item, candidates, find_set, list_items
-from bench.pictures.protocol import SR_Y_V1, Protocol, mod_crop
+from bench.pictures.images import read_rgb
+from bench.pictures.layouts import Item
+from bench.pictures.pair import Pair
+from bench.pictures.protocol import SR_Y_V1, Protocol
 from bench.pictures.resize import resize
+from bench.pictures.sets import Pairs, Truth, open_truths
 
 LR_TOLERANCE = 0.45
 """Largest mean absolute difference, in grey levels, between a given low-resolution file and one made from its ground
 truth. Other bicubic implementations of the same kernel stay below 0.35; another kernel, JPEG or a shift exceeds 0.55.
 """
 
-SAMPLE_FILES = ("astronaut.png", "camera.png", "chelsea.png", "coffee.png", "motorcycle_left.png")
-"""Photographs inside scikit-image's package folder. PNG only: JPEG decoders differ by a grey level."""
 
-SAMPLE_SIDE = 240
-"""The sample photographs are cut to this many pixels, centred: a multiple of 12, so of every scale."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One picture of a test set, ready to score."""
-
-    name: str
-    hr: NDArray[np.uint8]
-    """(H, W, 3) RGB, H and W multiples of the scale"""
-    lr: NDArray[np.uint8]
-    """(H / scale, W / scale, 3) RGB"""
-    lr_made: bool
-    """True when the set has no file for it and the protocol's rule made it."""
-    lr_exact: bool
-    """True when the low-resolution picture is bit for bit what the protocol's rule makes."""
-    verified: bool
-    """True when the manifest knows the ground truth's pixels."""
-
-    @property
-    def sha256(self) -> str:
-        """Hash of both pictures' sizes and pixels; names do not enter."""
-        parts = (f"{image.shape[1]}x{image.shape[0]}:{pixel_sha256(image)}" for image in (self.hr, self.lr))
-        return hashlib.sha256("|".join(parts).encode()).hexdigest()
-
-
-class DataSet:
-    """A test set at one scale. Listing is done at once, pictures are read when asked for."""
-
-    def __init__(self, info: SetInfo, scale: int, items: list[Item], protocol: Protocol = SR_Y_V1) -> None:
-        self.info, self.scale, self.items, self.protocol = info, scale, items, protocol
-        self._seen: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Pair]:
-        return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, index: int) -> Pair:
-        """Read and check one picture.
-
-        Raises `UserError` naming the file when it cannot be read, is not the published picture, or when its
-        low-resolution file is another picture's, of a wrong size, or made by another rule.
-        """
-        item = self.items[index]
-        full = read_rgb(item.hr)
-        if self.info.key == "sample":
-            full, verdict = _centre(full, SAMPLE_SIDE), manifest.Verdict("ok", item.name)
-        else:
-            verdict = manifest.check(self.info.key, item.name, full, self.scale)
-        if verdict.status == "wrong":
-            raise UserError(
-                f"{item.hr} is not the published {self.info.name} picture: {verdict.reason}. "
-                "Replace it; `data check` lists every picture."
-            )
-        if (other := self._seen.setdefault(verdict.name, index)) != index:
-            raise UserError(f"{item.hr} and {self.items[other].hr.name} hold the same picture. Keep one.")
-        hr = mod_crop(full, self.scale)
-        if 0 in hr.shape:
-            raise UserError(f"{item.hr}: {full.shape[1]}x{full.shape[0]} pixels are too few for x{self.scale}.")
-        made = resize(hr, Fraction(1, self.scale), self.protocol.lr_rule)
-        lr = made if item.lr is None else _check_lr(read_rgb(item.lr), made, item, self.scale)
-        return Pair(verdict.name, hr, lr, item.lr is None, np.array_equal(lr, made), verdict.status == "ok")
-
-    @property
-    def listing(self) -> str:
-        """Hash of file names and sizes: changes when files are exchanged, without reading them."""
-        files = (file for item in self.items for file in (item.hr, item.lr) if file is not None)
-        return hashlib.sha256("|".join(f"{file.name}:{_size(file)}" for file in files).encode()).hexdigest()
-
-
-def open_set(name: str, scale: int, root: Path | None = None, protocol: Protocol = SR_Y_V1) -> DataSet:
+def open_set(name: str, scale: int, root: Path | None = None, protocol: Protocol = SR_Y_V1) -> Pairs:
     """Open a test set by name or alias; ``sample`` needs no data root.
 
-    Raises `UserError` when the name is unknown, the data root missing, the set not under it, its folders confused, or
-    its number of pictures not the published one.
+    Raises `UserError` as `open_truths` does; reading a picture, also when its low-resolution file is another picture's,
+    of a wrong size, or made by another rule.
     """
-    info = resolve(name)
-    if info.key == "sample":
-        return DataSet(info, scale, _sample_items(), protocol)
-    folder = _folder(info, root)
-    items = list_items(folder, scale)
-    if len(items) != info.pictures:
-        raise UserError(
-            f"{folder}: {len(items)} pictures, expected the {info.pictures} of {info.name}, so a mean "
-            f"would not compare with anybody's.{_name_gaps(info, items)}"
-        )
-    return DataSet(info, scale, items, protocol)
+    return Pairs(open_truths(name, scale, root), partial(_pair, scale, protocol))
 
 
-def available(root: Path | None) -> list[str]:
-    """Keys of the sets whose folder is under the data root; ``["sample"]`` when there are none."""
-    if root is None:
-        return ["sample"]
-    return [info.key for info in SETS.values() if info.key != "sample" and candidates(root, info)] or ["sample"]
-
-
-def present(names: Iterable[str], root: Path | None = None) -> tuple[str, ...]:
-    """Keys of the named sets, each once. Raises `UserError` when one is unknown or has no folder under the root."""
-    infos = list({info.key: info for info in map(resolve, names)}.values())
-    for info in infos:
-        if info.key != "sample":
-            _folder(info, root)
-    return tuple(info.key for info in infos)
-
-
-def combined_sha256(hashes: Iterable[str]) -> str:
-    """One hash for a set from its pairs' hashes, in any order."""
-    return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()
-
-
-def _folder(info: SetInfo, root: Path | None) -> Path:
-    """A set's folder under the data root, which must be given."""
-    if root is None:
-        raise UserError(
-            f"{info.name} needs a data root: give --data-root or set {DATA_VARIABLE}. {info.how_to_get} "
-            "Without data, the set 'sample' can be used."
-        )
-    return find_set(root, info)
+def _pair(scale: int, protocol: Protocol, truth: Truth) -> Pair:
+    made = resize(truth.image, Fraction(1, scale), protocol.lr_rule)
+    own = truth.item.lr
+    lr = made if own is None else _check_lr(read_rgb(own), made, truth.item, scale)
+    return Pair(truth.name, truth.image, lr, own is None, np.array_equal(lr, made), truth.verified)
 
 
 def _check_lr(lr: NDArray[np.uint8], made: NDArray[np.uint8], item: Item, scale: int) -> NDArray[np.uint8]:
@@ -165,44 +54,3 @@ def _check_lr(lr: NDArray[np.uint8], made: NDArray[np.uint8], item: Item, scale:
             "Replace it, or remove the low-resolution folder and it is made."
         )
     return lr
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:  # reading it will say what is wrong
-        return -1
-
-
-def _name_gaps(info: SetInfo, items: list[Item]) -> str:
-    known = manifest.load().get(info.key)
-    if not known:
-        return ""
-    names = {item.name.lower() for item in items}
-    missing, extra = sorted(known.keys() - names), sorted(names - known.keys())
-    if len(missing) == len(known):  # another naming scheme: every name would be listed
-        return ""
-    return "".join(
-        f" {label}: {', '.join(some[:8])}{' ...' if len(some) > 8 else ''}."
-        for label, some in (("Missing", missing), ("Not part of it", extra))
-        if some
-    )
-
-
-def _sample_items() -> list[Item]:
-    import skimage
-
-    folder = Path(skimage.__file__).parent / "data"
-    files = [folder / name for name in SAMPLE_FILES]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        raise UserError(
-            f"scikit-image {skimage.__version__} does not ship {', '.join(missing)}, of which the set "
-            "'sample' is made. Install scikit-image 0.26, or give a data root."
-        )
-    return [Item(file.stem, file, None) for file in files]
-
-
-def _centre(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    top, left = ((length - side) // 2 for length in image.shape[:2])
-    return image[top : top + side, left : left + side]

@@ -16,9 +16,9 @@ class Clock:
     about = "Reads the clock."
     metrics = (Metric("now", "s", "neither"),)
 
-    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
-        grid = combinations(cards, backbones, scales)
-        return [Cell(self.name, card.key, backbone, scale, f"t{settings.threads}") for card, backbone, scale in grid]
+    def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
+        grid = combinations(cards, backbones, levels)
+        return [Cell(self.name, card.key, backbone, level, f"t{settings.threads}") for card, backbone, level in grid]
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:
         return {"repeats": settings.repeats}

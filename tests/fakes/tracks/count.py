@@ -23,10 +23,10 @@ class Count:
         "nan": "algorithm whose cells give NaN",
     }
 
-    def cells(self, cards: list[Card], backbones: list[str], scales: list[int], settings: Settings) -> list[Cell]:
+    def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         width, height = settings.lr_size
-        grid = combinations(cards, backbones, scales)
-        return [Cell(self.name, card.key, backbone, scale, f"{width}x{height}") for card, backbone, scale in grid]
+        grid = combinations(cards, backbones, levels)
+        return [Cell(self.name, card.key, backbone, level, f"{width}x{height}") for card, backbone, level in grid]
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:
         return {"seed": settings.seed, "protocol": "letters-v1"}
