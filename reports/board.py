@@ -16,6 +16,8 @@ RANK = Column("rank", "Rank", "Place by overall score; references and incomplete
 OVERALL = Column("overall", "Overall", "Weighted mean of the parts, times 100", better="higher", digits=1)
 MOST_SCOPES = 12
 """With more pairs of backbone and scale, each backbone and each scale is scored, but not each pair."""
+SPEED = ("infer", "speedup", "file_reduction")
+"""Parts that count nothing below the rule's share of full precision's gain"""
 BESIDE = (
     Column(
         "task_psnr", "OM task, PSNR", "BiBench's own form: ratios of PSNR instead of gains over bicubic",
@@ -24,8 +26,17 @@ BESIDE = (
     Column("task_ssim", "OM task, SSIM", "Gain share in SSIM", better="higher", digits=3, shown=False),
     Column("arch_psnr", "OM arch, PSNR", "BiBench's own form", better="higher", digits=3, shown=False),
     Column(
-        "robust_uncapped", "OM robust, uncapped", "BiBench's own form: absolute losses, ratios not capped",
-        better="higher", digits=2, shown=False,
+        "robust_imagenet", "Robust, ImageNet-C", "Full precision's relative loss under ImageNet-C over the method's; "
+        "not scored", digits=3, shown=False,
+    ),
+    Column(
+        "robust_uncapped", "ImageNet-C, uncapped", "BiBench's own form: absolute losses, ratios not capped; who never "
+        "learns loses nothing", digits=2, shown=False,
+    ),
+    Column("speedup", "Speed-up", "Measured beside full precision, mean over networks", "x", "higher", shown=False),
+    Column(
+        "file_reduction", "Smaller file", "Full precision's file over the method's, mean over networks", "x",
+        "higher", shown=False,
     ),
 )  # fmt: skip
 CHALLENGE = Column(
@@ -34,6 +45,10 @@ CHALLENGE = Column(
 )  # fmt: skip
 INTERVAL = Column(
     "interval", "Rank range", "Best to worst rank when a part is left out or the weights are drawn at random (90 %)",
+    text=True,
+)  # fmt: skip
+SEEDS = Column(
+    "seeds", "Seeds", "Ranks of the methods that seeds cannot part from this one; a dash where no method has two seeds",
     text=True,
 )  # fmt: skip
 
@@ -95,7 +110,17 @@ def _scope(records: Sequence[Record], backbone: str | None, scale: int | None, m
 
 def score_table(scope: Scope, scores: ScoreTable, known: Known) -> Table:
     """Scores as a neutral table: rank, overall, the six parts, the challenge score and the rank range."""
-    columns = [RANK, METHOD, BITS, OVERALL, *(_part_column(part.key) for part in PARTS), *BESIDE, CHALLENGE, INTERVAL]
+    columns = [
+        RANK,
+        METHOD,
+        BITS,
+        OVERALL,
+        *(_part_column(part.key) for part in PARTS),
+        *BESIDE,
+        CHALLENGE,
+        SEEDS,
+        INTERVAL,
+    ]
     rows = marked([_row(row, scores, known) for row in scores.rows], columns, lambda row: None)
     notes = (_weights_note(scores), *scores.rule.sentences())
     return Table("_score", f"Leaderboard: {scope.title}", tuple(columns), tuple(rows), notes=notes)
@@ -103,12 +128,13 @@ def score_table(scope: Scope, scores: ScoreTable, known: Known) -> Table:
 
 def _part_column(key: str) -> Column:
     part = next(part for part in PARTS if part.key == key)
-    unit = "x" if part.scale == "ratio" else ""
+    unit = "x" if part.scale == "ratio" and key != "infer" else ""
     return Column(key, part.title, part.help, unit, "higher", 2 if part.scale == "ratio" else 3)
 
 
 def _row(row: ScoreRow, scores: ScoreTable, known: Known) -> Row:
     interval = scores.stability.ranks.get(row.algo) if scores.stability else None
+    together = scores.parting.together.get(row.algo) if scores.parting else None
     entries = {
         "rank": Entry(None if row.rank is None else float(row.rank), note="" if row.rank else "not ranked"),
         "method": Entry(known.method(row.algo)),
@@ -116,7 +142,8 @@ def _row(row: ScoreRow, scores: ScoreTable, known: Known) -> Row:
         "overall": Entry(row.overall, note=clean(row.overall_reason, 500)),
         "challenge": _entry(row.challenge),
         "interval": Entry(_range(*interval) if interval else None, note="" if interval else "not ranked"),
-        **{key: _entry(part) for key, part in row.parts.items()},
+        "seeds": Entry(_range(*together) if together else None, note="" if together else _no_seeds(row)),
+        **{key: _entry(part, row.speed_gate if key in SPEED else "") for key, part in row.parts.items()},
     }
     return Row(
         id=row.algo, algo=row.algo, backbone="", scale=0, entries=entries, bits=known.bits(row.algo),
@@ -124,8 +151,12 @@ def _row(row: ScoreRow, scores: ScoreTable, known: Known) -> Row:
     )  # fmt: skip
 
 
-def _entry(part: Part) -> Entry:
-    return Entry(part.value, note=clean(part.reason, 300), spread=part.sd)
+def _entry(part: Part, remark: str = "") -> Entry:
+    return Entry(part.value, note=clean(part.reason or remark, 300), spread=part.sd)
+
+
+def _no_seeds(row: ScoreRow) -> str:
+    return "not ranked" if row.rank is None else "no ranked method was trained with two seeds"
 
 
 def _range(best: int, worst: int) -> str:

@@ -75,6 +75,7 @@ def methods() -> str:
     rows = [
         [f"`{card.key}`", card.name, f"{card.bits_w}/{card.bits_a}", card.bases, card.paper or "-", card.provenance]
         for card in discover().cards.values()
+        if not card.printed_of
     ]
     return _table(rows, ["key", "name", "bits W/A", "bases", "paper", "reading"]) + "\n"
 
@@ -118,7 +119,8 @@ def generated(text: str) -> str:
 
 
 def _low_bit() -> list[Card]:
-    return [card for card in discover().cards.values() if not card.full_precision]
+    cards = discover().cards.values()
+    return [card for card in cards if not card.full_precision and not card.printed_of]
 
 
 def _table(rows: list[list[Any]], headers: list[str]) -> str:

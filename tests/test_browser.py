@@ -102,7 +102,7 @@ def test_the_page_scores_as_python_does(visit: Callable[..., Any]) -> None:
 def test_a_slider_ranks_anew_and_the_address_keeps_it(visit: Callable[..., Any]) -> None:
     page = visit()
     before = column(page, "_score", "Method")
-    page.get_by_role("slider", name="OM infer").focus()
+    page.get_by_role("slider", name="OM speed & size").focus()
     page.keyboard.press("End")
     weights = {part.key: 1.0 for part in PARTS} | {"infer": 5.0}
     expect_overall(page, expected(ScoringRule(weights=weights)))

@@ -61,7 +61,16 @@ def test_a_missing_extra_is_one_message_before_anything_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    words = ["--algos", "bnn", "--track", "comp,robust,train", "--scale", "2", "--out", str(tmp_path / "out")]
+    words = [
+        "--algos",
+        "bnn",
+        "--track",
+        "comp,robust,train",
+        "--set",
+        "robust.set=imagenet-c",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(words) == 2
     assert capsys.readouterr().err.endswith('run: python -m pip install -e ".[robust,train]"\n')
     assert not list((tmp_path / "out").rglob("*.json"))

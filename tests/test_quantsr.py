@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from lowbit_kit import batch
 from safetensors.torch import save_file
 
+from algorithms.fp32.adapter import FullPrecision
 from algorithms.quantsr.adapter import QuantSR4
 from algorithms.quantsr.slimmable import Slimmable
 from bench.layer.idle import drop_idle
 from bench.nn.algorithm import parts_of, tagged
-from bench.nn.build import load_weights
+from bench.nn.build import build_network, load_weights
 from bench.nn.complexity import count_network
 from bench.packed.pack import load_into, pack, packed_units, save
 from bench.packed.parity import check_parity
@@ -105,3 +106,19 @@ def test_quantsr_on_a_transformer_quantizes_linear_layers() -> None:
     assert places.count("linear") == 4 * 6 * 4 and places.count("body") == 4
     assert not list(parts_of(network, Slimmable))
     assert QuantSR4(after_body=True).scope == {"body", "linear", "after_body"} and "after_body" not in QuantSR4.scope
+
+
+@pytest.mark.parametrize(("backbone", "layers"), [("srresnet", 3), ("edsr", 3)])
+def test_quantsr_may_start_from_a_full_precision_tail(tiny: None, backbone: str, layers: int) -> None:
+    teacher = build_network(FullPrecision(), backbone, 2, seed=1)
+    method = QuantSR4(from_teacher=True)
+    network = build_network(method, backbone, 2)
+    body = {name: value.clone() for name, value in network.state_dict().items() if name.startswith("body.0.")}
+    assert method.needs_teacher and method.recipe.from_teacher and not QuantSR4().needs_teacher
+    assert method.take_over(network, teacher) == 2 * layers
+    theirs = teacher.state_dict()
+    taken = [name for name in theirs if name.startswith(("upsampler.", "tail."))]
+    assert taken and all(torch.equal(network.state_dict()[name], theirs[name]) for name in taken)
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in body.items())
+    if backbone == "edsr":
+        assert torch.equal(network.body[-1].weight, teacher.body[-1].weight)

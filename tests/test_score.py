@@ -110,48 +110,12 @@ def test_the_latest_of_two_records_of_one_cell_counts() -> None:
     assert row(records, "m").parts["task"].value == pytest.approx(0.75)
 
 
-def robust(algo: str, clean: float, **corrupted: float) -> object:
-    values = {"psnr_clean": clean} | {f"psnr_{name}": value for name, value in corrupted.items()}
-    return record("robust", algo, "none" if algo == "bicubic" else "srresnet", 2, "set5", values)
-
-
-def test_om_robust_by_hand() -> None:
-    records = [
-        robust("bicubic", 30.0, noise_s1=29.0, noise_s2=28.0, blur_s1=29.5, blur_s2=29.0),
-        robust("fp32", 34.0, noise_s1=33.0, noise_s2=32.0, blur_s1=33.5, blur_s2=33.0),
-        robust("m", 32.0, noise_s1=31.0, noise_s2=30.0, blur_s1=31.8, blur_s2=31.0),
-    ]
-    parts = row(records, "m").parts
-    # relative losses: fp32 noise 1/4, 2/4, blur .5/4, 1/4; m noise 1/2, 2/2, blur .2/2, 1/2
-    noise, blur = (0.5 + 0.5) / 2, (min(1, 0.125 / 0.1) + 0.5) / 2
-    assert parts["robust"].value == pytest.approx(sqrt((noise**2 + blur**2) / 2))
-    noise, blur = (1 + 1) / 2, (0.5 / 0.2 + 1) / 2
-    assert parts["robust_uncapped"].value == pytest.approx(sqrt((noise**2 + blur**2) / 2))
-
-
-def test_a_collapsed_network_is_not_robust_and_small_losses_have_a_floor() -> None:
-    records = [
-        robust("bicubic", 30.0, noise_s1=29.0), robust("fp32", 34.0, noise_s1=32.0),
-        robust("dead", 30.1, noise_s1=30.1), robust("firm", 32.0, noise_s1=32.5),
-    ]  # fmt: skip
-    assert row(records, "dead").parts["robust"].value == 0.0
-    assert row(records, "dead").parts["robust_uncapped"].value == pytest.approx(2 / 0.05)
-    assert row(records, "firm").parts["robust"].value == 1.0
-
-
-def test_robust_needs_every_severity() -> None:
-    records = [
-        robust("bicubic", 30.0, noise_s1=29.0), robust("fp32", 34.0, noise_s1=32.0, noise_s2=31.0),
-        robust("m", 33.0, noise_s1=31.0),
-    ]  # fmt: skip
-    assert "no noise at severity 2" in row(records, "m").parts["robust"].reason
-
-
 def test_om_comp_and_infer_by_hand() -> None:
     records = [comp("m", 4.0, 6.0), comp("m", 2.0, 4.0, scale=4), infer("m", 2.0, 5.0), infer("m", 4.0, 7.0, scale=4)]
     parts = row(records, "m").parts
     assert parts["comp"].value == pytest.approx(sqrt((3**2 + 5**2) / 2))
     assert parts["infer"].value == pytest.approx(sqrt((3**2 + 6**2) / 2))
+    assert (parts["speedup"].value, parts["file_reduction"].value) == (pytest.approx(3), pytest.approx(6))
 
 
 def test_om_train_by_hand_with_the_floor_on_the_spread() -> None:

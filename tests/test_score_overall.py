@@ -59,9 +59,47 @@ def test_missing_stays_missing_and_says_why() -> None:
     found = row(records, "fast")
     assert (found.overall, found.rank) == (None, None)
     assert found.overall_reason == "infer: fast: srresnet x2 320x180-t1: no packed form"
-    # a part of weight 0 is not needed
-    rule = ScoringRule(weights={**ScoringRule().weights, "infer": 0.0})
-    assert row(records, "fast", rule).overall is not None
+    for key in ("task", "comp", "infer"):  # evidence is needed whatever it weighs
+        assert row(records, "fast", ScoringRule(weights={**ScoringRule().weights, key: 0.0})).overall is None
+    # any other part of weight 0 is not needed
+    records.append(record("train", "m", "srresnet", 2, "sweep", SWEEP, details={"bicubic_db": 20.0}))
+    assert row(records, "n").overall_reason == "train: n: srresnet x2 sweep: not measured"
+    assert row(records, "n", ScoringRule(weights={**ScoringRule().weights, "train": 0.0})).overall is not None
+
+
+SWEEP = {"train_speedup": 0.5, "hyper_sd_db": 0.1, "fp32_hyper_sd_db": 0.2, "hyper_mean_db": 27.0}
+
+
+@pytest.mark.parametrize("gone", ["task", "comp", "infer"])
+def test_there_is_no_overall_score_without_a_minimum_of_evidence(gone: str) -> None:
+    made = {"task": accuracy("m", 33.0), "comp": comp("m", 4.0, 4.0), "infer": infer("m", 9.0, 9.0)}
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0), *made.values()]
+    assert row(records, "m").rank == 1
+    found = row([one for one in records if one is not made[gone]], "m")  # nobody has that part, and still it is needed
+    assert (found.overall, found.rank, found.overall_reason) == (None, None, f"{gone}: not measured")
+
+
+def test_an_untrained_network_earns_no_rank_by_being_fast() -> None:
+    records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0), comp("m", 9.0, 9.0), infer("n", 2.0, 2.0)]
+    drawn, old, new = ({"weights": "b" * 64, "utc": f"2030-01-0{day}T00:00:00+00:00"} for day in (1, 1, 3))
+    fast = infer("m", 9.0, 9.0, flags=["untrained"], **new)
+    found = row([*records, accuracy("m", 33.0, flags=["untrained"], **drawn), fast], "m")
+    assert (found.overall, found.rank) == (None, None) and "task" in found.overall_reason
+    found = row([*records, accuracy("m", 33.0, **{**old, "weights": "a" * 64}), fast], "m")
+    assert found.parts["task"].value is not None, "an untrained network does not displace a trained one"
+    assert found.rank is None and "infer" in found.overall_reason and "other weights" in found.overall_reason
+
+
+@pytest.mark.parametrize(("psnr", "counts"), [(31.9, False), (32.0, True), (29.0, False)])
+def test_speed_counts_only_for_networks_that_keep_half_of_the_gain(psnr: float, counts: bool) -> None:
+    found = row(full_set({"m": psnr}), "m")
+    assert found.parts["infer"].value == pytest.approx(2.0), "shown either way"
+    assert found.scaled["infer"] == pytest.approx(0.5 if counts else 0.0)
+    assert found.rank == 1 and bool(found.speed_gate) is not counts
+    if psnr == 31.9:
+        assert found.speed_gate == "keeps 47% of fp32's gain over bicubic, less than 50%: speed and size count nothing"
+    slow = [one for one in full_set({"m": psnr}) if one.cell.track != "infer"] + [infer("m", 0.5, 0.5)]
+    assert row(slow, "m").scaled["infer"] == pytest.approx(-0.5), "being slower still costs"
 
 
 def test_quality_and_latency_of_different_weights_make_no_score() -> None:
@@ -105,6 +143,24 @@ def test_what_was_learnt_counts_only_beside_full_precision_trained_as_long() -> 
     assert longer.parts["infer"].value is not None
 
 
+def test_weights_trained_as_printed_neither_enter_the_board_nor_displace_its_own() -> None:
+    early, late = ({"utc": f"2030-01-0{day}T00:00:00+00:00", "weights": f"{day}" * 64} for day in (1, 2))
+    board, printed = "board-9x4x24", "printed-9x4x24"
+    records = [
+        accuracy("bicubic", 30.0),
+        comp("m", 2.0, 2.0),
+        infer("m", 2.0, 2.0, details={"weights": board}, **early),
+    ]
+    records += [accuracy(algo, psnr, flags=[board], **early) for algo, psnr in (("fp32", 34.0), ("m", 33.0))]
+    again = [accuracy(algo, psnr, flags=[printed], **late) for algo, psnr in (("fp32", 33.0), ("m", 32.9))]
+    again.append(infer("m", 9.0, 9.0, details={"weights": printed}, **late))
+    alone, both = row(records, "m"), row([*records, *again], "m")
+    assert alone.rank == 1 and (both.parts, both.overall) == (alone.parts, alone.overall)
+    assert row([*records, again[1]], "m").parts["task"].value == pytest.approx(0.75)
+    as_printed = row([accuracy("bicubic", 30.0), *again], "m").parts["task"]
+    assert as_printed.value == pytest.approx(2.9 / 3.0), "where nothing else is there, it is scored by itself"
+
+
 def test_challenge_score_by_hand() -> None:
     found = row([*full_set({"m": 33.2})], "m").challenge
     assert found.value == pytest.approx(0.7 * exp(2 / 2) + 0.15 * exp(2 / 4) + 0.15 * exp(2 / 4))
@@ -128,8 +184,8 @@ def test_challenge_score_needs_all_three() -> None:
 def test_rank_stability_by_hand() -> None:
     records = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0)]
     for algo, psnr, compute in (("a", 33.6, 1.25), ("b", 31.2, 5.0), ("c", 30.4, 1.0)):
-        records += [accuracy(algo, psnr), comp(algo, compute, compute)]
-    table = score(records)
+        records += [accuracy(algo, psnr), comp(algo, compute, compute), infer(algo, 2.0, 2.0)]
+    table = score(records, ScoringRule(weights={**ScoringRule().weights, "infer": 0.0}))
     # scaled: a .9/.2, b .3/.8, c .1/0; equal weights: a and b tie at 55, c last
     assert [(row.algo, row.rank) for row in table.rows[:3]] == [("a", 1), ("b", 1), ("c", 3)]
     found = table.stability
@@ -142,8 +198,8 @@ def test_rank_stability_by_hand() -> None:
 
 def test_no_stability_with_one_method_or_one_part() -> None:
     assert score(full_set({"m": 33.0})).stability is None
-    quality_only = [accuracy("bicubic", 30.0), accuracy("fp32", 34.0), accuracy("m", 33.0), accuracy("n", 32.0)]
-    assert score(quality_only).stability is None
+    task_only = ScoringRule(weights={**dict.fromkeys(ScoringRule().weights, 0.0), "task": 1.0})
+    assert score(full_set({"m": 33.0, "n": 32.0}), task_only).stability is None
 
 
 def test_a_method_without_a_network_does_not_widen_the_grid() -> None:

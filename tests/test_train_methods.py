@@ -15,7 +15,7 @@ from bench.nn.build import build_network
 from bench.nn.training.console import Silent
 from bench.nn.training.data import Pictures, Sampler, load_pictures, to_pairs
 from bench.nn.training.plan import Plan
-from bench.nn.training.run import WEIGHTS, Job, make_fabric, start_from, train
+from bench.nn.training.run import WEIGHTS, Job, make_fabric, train
 from bench.nn.training.step import Stepper
 from bench.nn.training.validate import Validation
 from bench.plan.discover import discover
@@ -88,7 +88,7 @@ def test_bfloat16_trains_every_method(key: str, pictures: Pictures) -> None:
 def test_a_recipe_may_start_from_the_teacher() -> None:
     teacher = build_network(REGISTRY.loader("fp32"), "srresnet", SCALE, 5)
     network = build_network(REGISTRY.loader("pams_4"), "srresnet", SCALE, 0)
-    assert start_from(network, teacher) > 0
+    assert REGISTRY.loader("pams_4").take_over(network, teacher) > 0
     mine, theirs = network.state_dict(), teacher.state_dict()
     shared = mine.keys() & theirs.keys()
     assert {"body.0.conv1.weight", "head.0.weight"} <= shared

@@ -16,6 +16,7 @@ CARDS = (
         key="bbcu",
         name="BBCU-L",
         adapter="algorithms.bbcu.adapter:BBCU",
+        start="uniform within +-1 / sqrt(fan-in) (official code, quant_convs_bbcu.py)",
         provenance=(
             "official code and paper (unit v4, residual alignment k = 130 for 64 channels); linear layers, without "
             "RPReLU and with a bias, are our reading"
@@ -26,6 +27,7 @@ CARDS = (
         key="bbcu_m",
         name="BBCU-M",
         adapter="algorithms.bbcu.adapter:BBCUM",
+        start="body as BBCU-L; upsampler and conv_hr a tenth of Kaiming (official code, arch_util.py)",
         provenance="official code: upsampler and conv_hr binary too, no activation after the shuffles; else as BBCU-L",
         **PAPER,
     ),

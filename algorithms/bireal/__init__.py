@@ -5,7 +5,7 @@ PAPER = {
     "year": 2018,
     "url": "https://arxiv.org/abs/1808.00278",
 }
-CARDS = (
+METHODS = (
     Card(
         key="bireal",
         name="Bi-Real",
@@ -14,6 +14,7 @@ CARDS = (
         bits_a=1,
         **PAPER,
         family="binary",
+        start="uniform from 0 to 0.001 (official code, birealnet.py)",
         provenance=(
             "official code: weight gradient without the scale; the paper's magnitude-aware gradient is an option. No "
             "nonlinearity between units; training from a net with clipped activations is left out"
@@ -38,3 +39,4 @@ CARDS = (
         deploy={"Larq": "", "daBNN": ""},
     ),
 )
+CARDS = (*METHODS, METHODS[0].as_printed("algorithms.bireal.adapter:BiRealPrinted"))

@@ -44,3 +44,10 @@ class BiRealUnscaled(Shortcuts):
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         return plain_unit(cin, cout, kernel, PlainSign(clip), Sign(poly), skip_for(cin, cout, place))
+
+
+class BiRealPrinted(BiReal):
+    """On images in 0..1, from latents between 0 and 0.001."""
+
+    card = CARDS[-1]
+    as_printed = True

@@ -5,7 +5,7 @@ PAPER = {
     "year": 2016,
     "url": "https://arxiv.org/abs/1602.02830",
 }
-CARDS = (
+METHODS = (
     Card(
         key="bnn",
         name="BNN",
@@ -14,6 +14,7 @@ CARDS = (
         bits_a=1,
         **PAPER,
         family="binary",
+        start="uniform from 0 to 0.001 (BiBench, bnn.py)",
         provenance=(
             "signs, estimator and order from BiBench's code; clipping of latent weights recalled from the paper "
             "(hypothesis); conv - BN - Hardtanh in the backbone's block is our reading for super-resolution"
@@ -38,3 +39,4 @@ CARDS = (
         deploy={"Larq": "", "daBNN": ""},
     ),
 )
+CARDS = (*METHODS, METHODS[0].as_printed("algorithms.bnn.adapter:BNNPrinted"))

@@ -44,3 +44,10 @@ class BNNInPlace(BNN):
 
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.ReLU()
+
+
+class BNNPrinted(BNN):
+    """On images in 0..1, from latents between 0 and 0.001."""
+
+    card = CARDS[-1]
+    as_printed = True

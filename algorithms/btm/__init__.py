@@ -12,6 +12,7 @@ CARD = Card(
     year=2021,
     url="https://ojs.aaai.org/index.php/AAAI/article/view/16263",
     family="binary",
+    start="Xavier uniform (paper)",
     provenance=(
         "two independent reading notes, no official code: Xavier start, normalised input, PReLU after each "
         "convolution. Input statistics (DIV2K's mean, deviation 0.25), clip as weight estimator (the notes disagree; "

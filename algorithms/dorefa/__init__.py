@@ -8,7 +8,7 @@ PAPER = {
     "url": "https://arxiv.org/abs/1606.06160",
 }
 
-CARDS = (
+METHODS = (
     Card(
         key="dorefa_1",
         name="DoReFa 1-bit",
@@ -16,6 +16,7 @@ CARDS = (
         bits_w=1,
         bits_a=1,
         family="binary",
+        start="uniform from 0 to 0.001 (BiBench, dorefa.py)",
         provenance=(
             "authors' code: one scale a layer, weight gradient unchanged (BiBench's one a channel and gradient where "
             "|W| <= 1: an option); activations are signs as in super-resolution tables, not the paper's {0, 1}; "
@@ -41,3 +42,4 @@ CARDS = (
         for bits in (2, 4, 8)
     ),
 )
+CARDS = (*METHODS, METHODS[0].as_printed("algorithms.dorefa.adapter:DoReFa1Printed"))

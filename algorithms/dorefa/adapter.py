@@ -52,3 +52,10 @@ class DoReFa4(DoReFa):
 
 class DoReFa8(DoReFa):
     card = CARDS[3]
+
+
+class DoReFa1Printed(DoReFa1):
+    """On images in 0..1, from latents between 0 and 0.001."""
+
+    card = CARDS[-1]
+    as_printed = True

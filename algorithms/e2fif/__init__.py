@@ -7,6 +7,7 @@ PAPER = {
     "year": 2022,
     "url": "https://arxiv.org/abs/2207.06893",
     "family": "binary",
+    "start": "uniform within +-1 / sqrt(fan-in), PyTorch's own (official code)",
     "formula": "y = x + BN(sign(W) * sign(x)), LeakyReLU between the two of a block",
     "deploy": {"Larq": "", "daBNN": ""},
 }

@@ -10,6 +10,7 @@ CARD = Card(
     year=2021,
     url="https://arxiv.org/abs/2103.00841",
     family="binary",
+    start="uniform within +-1 / sqrt(fan-in) (BiBench, fda.py)",
     provenance=(
         "paper and BiBench's code: scale per channel, no mean shift (the slides name one), estimator cut off at "
         "|x| > 1, alpha in the gradient and on the noise, whose branch is a 64th as wide (a quarter below 64 values). "

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from algorithms.frb import CARD
+from algorithms.frb import CARDS
 from bench.nn.algorithm import Algorithm, Place, Recipe, ResidualBlock
 from bench.nn.backbones.rdn import DenseBlock
 from bench.nn.backbones.swinir_s import TransformerGroup
@@ -21,7 +21,7 @@ BETA = 1e-4
 class FRB(Algorithm):
     """Two binary bases a weight, the second on the residual of the first; both share one binary input."""
 
-    card = CARD
+    card = CARDS[0]
     scope = frozenset({"body", "linear"})
     block_shortcut = False
     needs_teacher = True
@@ -64,6 +64,13 @@ def block_transfer(features: Sequence[Tensor], targets: Sequence[Tensor], whole_
         for a, b in zip(features, targets, strict=True)
     ]
     return torch.stack(distances).mean() if whole_batch else sum(distances)
+
+
+class FRBPrinted(FRB):
+    """On images in 0..1, from latents as wide as Kaiming's."""
+
+    card = CARDS[1]
+    as_printed = True
 
 
 def _energy(vectors: Tensor) -> Tensor:

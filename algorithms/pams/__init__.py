@@ -26,6 +26,7 @@ CARDS = (
             bits_a=bits,
             provenance=f"{READING}. As published, a block's first convolution is fed an unquantized sum",
             formula=FORMULA,
+            xfail={"official.init.range alpha before calibration": "10 there, 1 here; the first batch replaces both"},
             **PAPER,
         )
         for bits in (2, 4, 8)

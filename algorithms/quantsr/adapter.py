@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from algorithms.quantsr import CARDS
 from algorithms.quantsr.slimmable import DEPTHS, ShortcutBlock, Slimmable
-from bench.nn.algorithm import Algorithm, Place, Recipe, parts_of
+from bench.nn.algorithm import Algorithm, Place, Recipe, copy_matching, parts_of, tagged
 from bench.nn.uniform import LearnedStepWeight, phi_slope
 from bench.nn.uniform_act import LearnedStep
 from bench.nn.unit import plain_unit
+
+BEHIND = ("after_body", "upsample", "conv_hr", "tail")
+"""Places of what follows the body"""
 
 
 class QuantSR(Algorithm):
@@ -16,8 +21,13 @@ class QuantSR(Algorithm):
     scope = frozenset({"body", "linear"})
     recipe = Recipe(source="not released; assumed")
 
-    def __init__(self, depth: str = "half", one_more: bool = False, after_body: bool = False):
+    def __init__(
+        self, depth: str = "half", one_more: bool = False, after_body: bool = False, from_teacher: bool = False
+    ):
+        """``from_teacher``: all that follows the body starts from the trained full-precision network's weights, which
+        the official code does where its configuration names such a network."""
         self.depth, self.one_more = depth, one_more
+        self.needs_teacher, self.recipe = from_teacher, replace(self.recipe, from_teacher=from_teacher)
         self.scope = self.scope | {"after_body"} if after_body else self.scope
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
@@ -36,6 +46,10 @@ class QuantSR(Algorithm):
             network.body[0] = Slimmable(blocks + more, self.depth, self.one_more)
         return network
 
+    def take_over(self, network: nn.Module, teacher: nn.Module) -> int:
+        pairs = zip(_behind_the_body(network), _behind_the_body(teacher), strict=True)
+        return sum(copy_matching(mine, theirs) for mine, theirs in pairs)
+
     def loss(self, network: nn.Module, lr: Tensor, hr: Tensor, teacher: nn.Module | None = None) -> Tensor:
         """The mean of the losses at full, half and quarter depth, where the body has depths."""
         bodies = list(parts_of(network, Slimmable))
@@ -47,6 +61,10 @@ class QuantSR(Algorithm):
             total = total + super().loss(network, lr, hr)
         bodies[0].depth = self.depth
         return total / len(DEPTHS)
+
+
+def _behind_the_body(network: nn.Module) -> list[nn.Module]:
+    return [layer for _, layer, claim in tagged(network) if claim.place in BEHIND]
 
 
 class QuantSR2(QuantSR):

@@ -1,6 +1,6 @@
 from bench.contract import Card
 
-CARD = Card(
+REACTNET = Card(
     key="reactnet",
     name="ReActNet",
     adapter="algorithms.reactnet.adapter:ReActNet",
@@ -12,6 +12,7 @@ CARD = Card(
     year=2020,
     url="https://arxiv.org/abs/2003.03488",
     family="binary",
+    start="uniform from 0 to 0.001 (official code, birealnet.py)",
     provenance=(
         "paper and code; trained once with L1 as in super-resolution reproductions: the two-step training with a "
         "distributional loss is left out. Linear layers shift the forward sign too, unlike BiBench's, and have no "
@@ -20,3 +21,4 @@ CARD = Card(
     formula="y = RPReLU(x + BN(alpha_o sign(W_o) * sign(x + b_c)))",
     deploy={"Larq": "", "daBNN": "needs a threshold per channel"},
 )
+CARDS = (REACTNET, REACTNET.as_printed("algorithms.reactnet.adapter:ReActNetPrinted"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from algorithms.reactnet import CARD
+from algorithms.reactnet import CARDS
 from bench.nn.algorithm import Algorithm, Place
 from bench.nn.estimators import clip, poly
 from bench.nn.quantizers import ChannelScaledSign, ShiftedSign
@@ -12,7 +12,7 @@ from bench.nn.unit import RPReLU, Unit, skip_for
 class ReActNet(Algorithm):
     """Learned shifts before the sign and around the PReLU; a shortcut around every binary convolution."""
 
-    card = CARD
+    card = CARDS[0]
     scope = frozenset({"body", "linear"})
     block_shortcut = False
     start = "positive"
@@ -26,3 +26,10 @@ class ReActNet(Algorithm):
 
     def nonlinearity(self, channels: int) -> nn.Module:
         return nn.Identity()
+
+
+class ReActNetPrinted(ReActNet):
+    """On images in 0..1, from latents between 0 and 0.001."""
+
+    card = CARDS[1]
+    as_printed = True

@@ -10,6 +10,7 @@ CARD = Card(
     year=2019,
     url="https://arxiv.org/abs/1909.13863",
     family="binary",
+    start="uniform from 0 to 0.001 (BiBench, xnorplusplus.py)",
     provenance=(
         "BiBench's code: scale per channel x row x column, initially 1, with BN and Hardtanh. Rows and columns are "
         "absolute: beyond the training patch they keep the factor 1, so larger images are scaled unevenly; per-channel "

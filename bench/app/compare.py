@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tarfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from bench.app.flags import Parser
 from bench.app.main import ROOT
 from bench.contract import UserError
 from bench.records.changes import ALPHA, LEAST, Change, compare
@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
         UserError: neither a folder nor a commit with committed records.
     """
     about = "What became better or worse beyond noise."
-    parser = argparse.ArgumentParser(prog="run_bench.py compare", description=about, allow_abbrev=False)
+    parser = Parser(prog="run_bench.py compare", description=about)
     parser.add_argument("before", metavar="A", help=f"folder of records, or a git commit (its {REFERENCE})")
     parser.add_argument("after", metavar="B", help="the same, newer")
     parser.add_argument(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.app.flags import Parser
 from bench.contract import UserError
 from bench.contract.extras import require
 from bench.pictures.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
@@ -139,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("sets", nargs="*", help=f"any of: {', '.join(SETS)}; all that are found when none is named")
     common.add_argument("--data-root", help=f"folder that holds the sets; else the environment's {DATA_VARIABLE}")
-    parser = argparse.ArgumentParser(prog="run_bench.py data", description=__doc__)
+    parser = Parser(prog="run_bench.py data", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="check|prepare|fetch")
     checking = commands.add_parser("check", parents=[common], help="compare every picture with the manifest")
     checking.set_defaults(run=check)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.app.settings import build_settings, count, size
+from bench.app.run_flags import run_parser
+from bench.app.settings import build_settings
 from bench.app.terminal import prepare_streams
 from bench.contract import Context, UserError
-from bench.pictures.catalog import SETS
 from bench.records.saved_pictures import FOLDER
 
 if TYPE_CHECKING:
@@ -28,21 +29,9 @@ COMMANDS = {
     "train": "bench.app.train",
     "report": "bench.app.report",
     "compare": "bench.app.compare",
+    "config": "bench.app.config",
 }
 """Subcommand -> module whose ``main(argv) -> int`` it runs."""
-
-EXAMPLES = """\
-examples:
-  run_bench.py --algos frb,bbcu --track infer          measure two methods on this machine
-  run_bench.py --algos all --track all --preset smoke  everything once, quickly
-  run_bench.py --algos my_algo.py:MyAlgo --track all   a class of your own, from its file
-  run_bench.py --algos all --track all --dry-run       what would be measured, and why
-  run_bench.py --check frb                             does the method keep its promises?
-  run_bench.py data | train | report --help            data sets; training; pages from existing records
-
-A finished cell is not measured again. Stop at any time: the same command continues.
-Exit code: 0 all well, 1 a cell failed or none gave a number, 2 the command was wrong, 130 interrupted.
-"""
 
 
 @dataclass(frozen=True)
@@ -61,9 +50,9 @@ def main(argv: Sequence[str] | None = None, rooms: Rooms = Rooms()) -> int:
         if words and not words[0].startswith("-"):
             return _command(words)
         if not words:
-            _parser().print_help(sys.stderr)
+            run_parser().print_help(sys.stderr)
             return 2
-        return _run(_parser().parse_args(words), rooms)
+        return _run(run_parser().parse_args(words), rooms)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -80,55 +69,15 @@ def _command(words: list[str]) -> int:
     return importlib.import_module(COMMANDS[words[0]]).main(words[1:])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="run_bench.py",
-        description="Benchmark of binarized and low-bit image super-resolution.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    grid = parser.add_argument_group("what to measure (lists are comma-separated, or 'all')")
-    grid.add_argument("--algos", metavar="LIST", help="keys, or path/to/file.py:Class, or package.module:Class")
-    grid.add_argument("--track", metavar="LIST", help="tracks (see --list)")
-    grid.add_argument("--backbone", metavar="LIST", help="backbones; default: the preset's")
-    grid.add_argument("--scale", metavar="LIST", help="upscaling factors, e.g. 2,4; default: the preset's")
-    grid.add_argument("--task", default="sr", metavar="KEY", help="what is restored (see --list); default: sr")
-    grid.add_argument("--level", metavar="LIST", help="levels of the task, e.g. x4; default: its usual ones")
-    grid.add_argument("--preset", default="quick", metavar="NAME", help="smoke, quick (default) or paper: the grid")
-    grid.add_argument(
-        "--datasets", metavar="LIST",
-        help=f"test sets of accuracy and robust: {', '.join(SETS)}; default: the preset's, without a data root sample",
-    )  # fmt: skip
-    how = parser.add_argument_group("how")
-    how.add_argument("--threads", type=count, default=1, metavar="N", help="threads of a network (default 1)")
-    how.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything random (default 0)")
-    how.add_argument("--repeats", type=count, metavar="N", help="timed repeats; default: the preset's")
-    how.add_argument("--lr-size", type=size, metavar="WxH", help="low-resolution input; default: the preset's")
-    how.add_argument("--input", type=Path, metavar="FILE", help="your own picture for the infer track")
-    how.add_argument("--baseline", metavar="LIST", help="infer track: peers timed beside full precision, or 'all'")
-    how.add_argument("--fp-engine", metavar="NAME", help="infer track: fp32 (default) or bf16 for full-precision parts")
-    how.add_argument("--data-root", type=Path, metavar="DIR", help="folder of test sets (see: data --help)")
-    how.add_argument("--weights", action="append", default=[], metavar="KEY=PATH", help="weights of one algorithm")
-    how.add_argument("--set", action="append", default=[], metavar="TRACK.OPTION=VALUE", help="an option of one track")
-    how.add_argument("--allow-untrained", action="store_true", help="score networks without trained weights too")
-    out = parser.add_argument_group("results")
-    out.add_argument("--out", type=Path, metavar="DIR", help="folder of records; default: results/local")
-    out.add_argument("--report", default="html", metavar="LIST", help="pages: html (default), latex, md")
-    out.add_argument("--wide", action="store_true", help="tables with every column, wider than the terminal or not")
-    out.add_argument("--force", action="store_true", help="measure finished cells again")
-    out.add_argument("--dry-run", action="store_true", help="say what would be measured, and why; measure nothing")
-    other = parser.add_argument_group("instead of a run")
-    other.add_argument("--list", action="store_true", help="algorithms, backbones, tracks and presets")
-    other.add_argument("--check", metavar="KEY|all", help="conformance checks of an algorithm, or file.py:Class")
-    return parser
-
-
 def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
     from bench.plan.cells import load_preset, pick, pick_algorithms, pick_levels, plan
     from bench.plan.discover import discover
     from bench.tasks import load_task
 
+    if flags.kernel:
+        from bench.packed.kernels import KERNEL_VARIABLE
+
+        os.environ[KERNEL_VARIABLE] = flags.kernel
     registry = discover(rooms.algorithms, rooms.tracks)
     if flags.list:
         from bench.app.listing import listing

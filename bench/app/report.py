@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.app.flags import Parser
 from bench.app.main import FORMATS, LOCAL_STORE, PAGES, ROOT
 from bench.app.run import reports_exist
 from bench.contract import UserError
@@ -19,9 +19,7 @@ REFERENCE_STORE = ROOT / "results" / "reference"
 
 def main(argv: Sequence[str]) -> int:
     """Build the pages; exit code 0, or `UserError` when a store is missing."""
-    parser = argparse.ArgumentParser(
-        prog="run_bench.py report", description="Pages from existing records.", allow_abbrev=False
-    )
+    parser = Parser(prog="run_bench.py report", description="Pages from existing records.")
     parser.add_argument(
         "--store", type=Path, action="append", metavar="DIR",
         help="folder of records; may be repeated; default: results/reference and results/local, where they exist",

@@ -104,6 +104,13 @@ def _value(text: str) -> Any:
     return text
 
 
+def seed(text: str) -> int:
+    """A seed: a whole number below 2**32, as NumPy takes it (an argparse type)."""
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to 4294967295")
+    return int(text)
+
+
 def count(text: str) -> int:
     """A whole number from 1 on (an argparse type)."""
     if not text.isdecimal() or int(text) < 1:

@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
     require({"training": ("train",)})
     registry, keys = pick_algorithms(flags.algos, discover())
     backbones = pick("backbone", flags.backbone, list(registry.backbones))
-    scales = pick_scales(flags.scale, registry, [4])
+    scales = pick_scales(flags.scale, registry, [2])
     for name in ("data", "validate"):
         source = getattr(flags, name)
         if source != "sample" and source is not None and not Path(source).is_dir():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from bench.app.settings import count
+from bench.app.flags import Parser
+from bench.app.settings import count, seed
 
 EXAMPLES = """\
 examples:
@@ -27,31 +27,24 @@ Exit code: 0 all trained, 1 a method of several could not be trained, 2 a mistak
 
 def seeds(text: str) -> list[int]:
     """Comma-separated whole numbers from 0, each once, for argparse."""
-    words = text.split(",")
-    if not all(word.isdecimal() for word in words):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers from 0, such as 0 or 0,1,2")
-    return list(dict.fromkeys(map(int, words)))
+    return list(dict.fromkeys(map(seed, text.split(","))))
 
 
-def training_parser() -> argparse.ArgumentParser:
+def training_parser() -> Parser:
     """The parser of a training's flags."""
-    parser = argparse.ArgumentParser(
-        prog="run_bench.py train",
-        description="Train networks by the board's one recipe, or by their papers'.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    about = "Train networks by the board's one recipe, or by their papers'."
+    parser = Parser(prog="run_bench.py train", description=about, epilog=EXAMPLES)
+    parser.add_config()
     what = parser.add_argument_group("what to train")
     what.add_argument("--algos", required=True, metavar="LIST", help="keys, or path/to/file.py:Class")
     what.add_argument("--backbone", default="srresnet", metavar="LIST", help="default: srresnet")
-    what.add_argument("--scale", default="4", metavar="LIST", help="upscaling factors (default 4)")
+    what.add_argument("--scale", default="2", metavar="LIST", help="upscaling factors (default 2, as for a run)")
     what.add_argument("--data", default="sample", metavar="DIR", help="folder of pictures; default: sample (built in)")
     what.add_argument("--validate", metavar="DIR",
                       help="folder of validation pictures; default: sample; board: those held out")  # fmt: skip
     what.add_argument("--teacher", type=Path, metavar="FILE", help="full-precision weights, for methods that need them")
     how = parser.add_argument_group("how (a preset says what is spent; flags override it)")
-    how.add_argument("--preset", choices=("smoke", "board", "paper"),
+    how.add_argument("--preset", choices=("smoke", "quick", "board", "paper"),
                      help="default: board, or smoke on sample")  # fmt: skip
     how.add_argument("--iterations", type=count, metavar="N")
     how.add_argument("--batch", type=count, metavar="N", help="patches an iteration, over all devices")

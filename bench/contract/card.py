@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from bench.contract.errors import UserError
@@ -61,6 +61,17 @@ class Card:
             )
         object.__setattr__(self, "deploy", MappingProxyType(dict(self.deploy)))
         object.__setattr__(self, "xfail", MappingProxyType(dict(self.xfail)))
+
+    def as_printed(self, adapter: str) -> Card:
+        """The card of this method begun as in its own paper; ``adapter`` names a class with ``as_printed`` set."""
+        return replace(
+            self,
+            key=f"{self.key}_printed",
+            name=f"{self.name}, as printed",
+            adapter=adapter,
+            printed_of=self.key,
+            provenance=f"{self.provenance}. Latents and image range begin as in its own code, not on equal footing",
+        )
 
     @property
     def full_precision(self) -> bool:

@@ -124,6 +124,10 @@ class Algorithm:
         """
         return F.l1_loss(network(lr), hr)
 
+    def take_over(self, network: nn.Module, teacher: nn.Module) -> int:
+        """Where `Recipe.from_teacher` is set: copy what training starts from; how many tensors that were."""
+        return copy_matching(network, teacher)
+
     def on_progress(self, network: nn.Module, progress: float) -> None:
         """Called before each training iteration with the share of the run that is done, in [0, 1)."""
 
@@ -145,9 +149,13 @@ class Algorithm:
             return tag(nn.Linear(cin, cout, bias), Tag(place))
         return tag(nn.Conv2d(cin, cout, kernel, padding=kernel // 2, bias=bias), Tag(place))
 
-    def _begin(self, layer: nn.Module, place: Place) -> None:
+    def start_at(self, place: Place) -> str:
+        """Name of the start of the latent weights at ``place``; empty where they begin as `conv` made them."""
         own = self.start if isinstance(self.start, str) else self.start.get(place, "")
-        name = EQUAL_START if self._equal_footing else own
+        return EQUAL_START if self._equal_footing else own
+
+    def _begin(self, layer: nn.Module, place: Place) -> None:
+        name = self.start_at(place)
         for unit in parts_of(layer, UnitShell) if name else ():
             start_named(name)(unit.weight)
 
@@ -187,6 +195,14 @@ class ResidualBlock(nn.Module):
         if self.attention is not None:
             branch = self.attention(branch)
         return x + (branch * self.res_scale if self.res_scale != 1.0 else branch)
+
+
+def copy_matching(module: nn.Module, source: nn.Module) -> int:
+    """Copy weights wherever name and shape agree; how many tensors that were."""
+    mine, theirs = module.state_dict(), source.state_dict()
+    common = [name for name, value in mine.items() if name in theirs and theirs[name].shape == value.shape]
+    module.load_state_dict({**mine, **{name: theirs[name] for name in common}})
+    return len(common)
 
 
 def tag(module: nn.Module, claim: Tag) -> nn.Module:

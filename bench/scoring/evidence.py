@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bench.contract import Cell
-from bench.contract.weight_labels import training_of
+from bench.contract.weight_labels import PRINTED, training_of
 from bench.scoring.means import mean
 from bench.scoring.rule import ScoringRule
 
 BICUBIC = "bicubic_db"
 """Detail of a train record: bicubic's PSNR on the sweep's validation picture; read as if it were a metric."""
+UNTRAINED = "untrained"
+"""Flag of records made with weights that nobody trained; they never displace what was measured with trained ones."""
+LEARNT = ("accuracy", "robust")
+"""Tracks whose numbers depend on what was learnt"""
 Square = tuple[str, str, str]
 """(backbone, level, case): one square of a track's grid, common to all algorithms."""
 _Network = tuple[str, str, str, int]
@@ -82,14 +86,15 @@ class TrackEvidence:
         reason = self.reasons.get((algo, square)) or self.reasons.get((algo, ("none", level, case)))
         return f"{place}: {reason}" if reason else f"{place}: not measured"
 
-    def grid(self, references: Iterable[str]) -> list[Square]:
+    def grid(self, references: Iterable[str], among: Callable[[Square], bool] = lambda _: True) -> list[Square]:
         """Squares on which at least one scored network has numbers: what every algorithm must then have.
 
-        Sample pictures count only where no published set was measured, and self-ensembled cases (``set5+``) never: they
-        are another way to use a network, which not every method need be measured with.
+        ``among`` chooses which squares are looked at. Sample pictures count only where no published set was measured,
+        and self-ensembled cases (``set5+``) never: they are another way to use a network, which not every method need
+        be measured with.
         """
         scored = {square for algo, squares in self.values.items() if algo not in set(references) for square in squares}
-        networks = {square for square in scored if square[0] != "none" and not square[2].endswith("+")}
+        networks = {s for s in filter(among, scored) if s[0] != "none" and not s[2].endswith("+")}
         return sorted(networks - self.samples or networks)
 
     def seeds(self, algo: str, squares: Iterable[Square]) -> list[int]:
@@ -136,14 +141,16 @@ class _Latest:
     """(backbone, level) -> full precision's training, as `training_of` names it"""
 
 
-def _latest(ordered: Iterable[RecordLike], full_precision: str) -> _Latest:
+def _latest(ordered: Sequence[RecordLike], full_precision: str) -> _Latest:
+    """Weights of another training than full precision's, and of none, never displace a network's own."""
     found = _Latest()
-    for record in ordered:
-        if weights := _weights(record):
-            found.weights[_network(record)] = weights
-        training = training_of(record.flags)
-        if training and record.cell.algo == full_precision and record.status == "ok":
+    own = [record for record in ordered if record.cell.algo == full_precision and record.status == "ok"]
+    for record in sorted(own, key=lambda record: not _as_printed(record)):
+        if training := _training(record):
             found.trainings[record.cell.backbone, record.cell.level] = training
+    for record in ordered:
+        if (weights := _weights(record)) and UNTRAINED not in record.flags and not _other_training(record, found):
+            found.weights[_network(record)] = weights
     return found
 
 
@@ -155,16 +162,33 @@ def _weights(record: RecordLike) -> str | None:
     return record.provenance.weights_sha256 if record.status == "ok" else None
 
 
+def _training(record: RecordLike) -> str | None:
+    """The training of a record's weights: from its flags, or what it noted where it does not depend on them."""
+    noted = record.details.get("weights")
+    return training_of([*record.flags, *([noted] if isinstance(noted, str) else [])])
+
+
+def _as_printed(record: RecordLike) -> bool:
+    return (_training(record) or "").startswith(PRINTED)
+
+
+def _other_training(record: RecordLike, latest: _Latest) -> str:
+    """Why a record's training is not full precision's; empty where it is, or where nobody knows."""
+    training, full = _training(record), latest.trainings.get((record.cell.backbone, record.cell.level))
+    if training is None or full is None or training == full:
+        return ""
+    return f"training {training}, full precision's {full} (iterations x batch x patch): train both alike"
+
+
 def _why_barred(record: RecordLike, rule: ScoringRule, latest: _Latest) -> str:
     """Why a record is not scored; empty for one that is."""
-    cell = record.cell
-    flagged = sorted({*rule.unscored_flags.get(cell.track, ())} & {*record.flags})
+    flagged = sorted({*rule.unscored_flags.get(record.cell.track, ())} & {*record.flags})
     if record.status != "ok" or flagged:
         return record.reason or f"not scored: {', '.join(flagged)}"
-    own = _weights(record)
-    if own is not None and own != (last := latest.weights[_network(record)]):
+    learnt = record.cell.track in LEARNT or _as_printed(record)
+    if learnt and (other := _other_training(record, latest)):
+        return other
+    own, last = _weights(record), latest.weights.get(_network(record))
+    if own and last and own != last:
         return f"made with other weights ({own[:8]}) than the network's latest ({last[:8]}): measure it again"
-    training, full = training_of(record.flags), latest.trainings.get((cell.backbone, cell.level))
-    if training and full and training != full:
-        return f"training {training}, full precision's {full} (iterations x batch x patch): train both alike"
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.contract.backbones import BACKBONES
 from bench.scoring.evidence import BICUBIC, Measured, Square, TrackEvidence
@@ -11,7 +11,7 @@ from bench.scoring.means import gain_share, mean, quadratic_mean, sample_sd
 from bench.scoring.rule import ScoringRule
 
 Ratio = Callable[[Square, int | None], float]
-"""The ratio against full precision on a square, of one seed or of the mean over seeds. Raises `_Missing`."""
+"""The ratio against full precision on a square, of one seed or of the mean over seeds. Raises `Missing`."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,19 @@ class Part:
     reason: str = ""
     sd: float | None = None
     """Sample standard deviation over seeds; None with fewer than two common seeds."""
-    seeds: int = 0
+    by_seed: Mapping[int, float] = field(default_factory=dict)
+    """Seed -> the same score of its network alone; empty for what does not depend on the training's seed."""
     entries: int = 0
     """Squares of the grid that went in."""
 
+    @property
+    def seeds(self) -> int:
+        """How many seeds are on every square."""
+        return len(self.by_seed)
 
-class _Missing(Exception):
-    """Why a ratio does not exist."""
+
+class Missing(Exception):
+    """Why a score does not exist."""
 
 
 def quality_parts(evidence: TrackEvidence, algo: str, rule: ScoringRule) -> dict[str, Part]:
@@ -54,7 +60,7 @@ def ratio_part(
     try:
         _need(grid)
         means = [mean(ratio(_at(evidence, algo, square)) for square in grid) for ratio in ratios]
-    except _Missing as missing:
+    except Missing as missing:
         return Part(reason=str(missing))
     return Part(quadratic_mean(means), entries=len(grid))
 
@@ -74,7 +80,7 @@ def quotient(over: str, under: str, title: str, floor: float = 0.0) -> Callable[
     def read(measured: Measured) -> float:
         low = max(_value(measured, under, title), floor)
         if low <= 0:
-            raise _Missing(f"{title}: {under} is not above 0")
+            raise Missing(f"{title}: {under} is not above 0")
         return max(_value(measured, over, title), floor) / low
 
     return read
@@ -97,12 +103,12 @@ def sensitivity(rule: ScoringRule) -> Callable[[Measured], float]:
 
 def _share(evidence: TrackEvidence, algo: str, rule: ScoringRule, key: str, min_gain: float) -> Ratio:
     def ratio(square: Square, seed: int | None) -> float:
-        value = _value(_at(evidence, algo, square), key, _place(square), seed)
-        full = _value(_at(evidence, rule.full_precision, square), key, _place(square))
-        base = _value(_at(evidence, rule.baseline, square), key, _place(square))
+        value = _value(_at(evidence, algo, square), key, place(square), seed)
+        full = _value(_at(evidence, rule.full_precision, square), key, place(square))
+        base = _value(_at(evidence, rule.baseline, square), key, place(square))
         share = gain_share(value, full, base, min_gain)
         if share is None:
-            raise _Missing(f"{_place(square)}: full precision gains less than {min_gain:g} over {rule.baseline}")
+            raise Missing(f"{place(square)}: full precision gains less than {min_gain:g} over {rule.baseline}")
         return share
 
     return ratio
@@ -110,8 +116,8 @@ def _share(evidence: TrackEvidence, algo: str, rule: ScoringRule, key: str, min_
 
 def _plain(evidence: TrackEvidence, algo: str, rule: ScoringRule) -> Ratio:
     def ratio(square: Square, seed: int | None) -> float:
-        value = _value(_at(evidence, algo, square), "psnr_y", _place(square), seed)
-        return value / _value(_at(evidence, rule.full_precision, square), "psnr_y", _place(square))
+        value = _value(_at(evidence, algo, square), "psnr_y", place(square), seed)
+        return value / _value(_at(evidence, rule.full_precision, square), "psnr_y", place(square))
 
     return ratio
 
@@ -127,10 +133,10 @@ def _over_seeds(
         _need(grid)
         value = join({square: ratio(square, None) for square in grid})
         seeds = evidence.seeds(algo, grid)
-        each = [join({square: ratio(square, seed) for square in grid}) for seed in seeds]
-    except _Missing as missing:
+        each = {seed: join({square: ratio(square, seed) for square in grid}) for seed in seeds}
+    except Missing as missing:
         return Part(reason=str(missing))
-    return Part(value, sd=sample_sd(each), seeds=len(seeds), entries=len(grid))
+    return Part(value, sd=sample_sd(list(each.values())), by_seed=each, entries=len(grid))
 
 
 def _by_task(ratios: Mapping[Square, float]) -> float:
@@ -161,22 +167,23 @@ def _group_means(ratios: Mapping[Square, float], group: Callable[[Square], objec
 
 def _need(grid: list[Square]) -> None:
     if not grid:
-        raise _Missing("not measured")
+        raise Missing("not measured")
 
 
 def _at(evidence: TrackEvidence, algo: str, square: Square) -> Measured:
     measured = evidence.at(algo, square)
     if measured is None:
-        raise _Missing(f"{algo}: {evidence.why_missing(algo, square)}")
+        raise Missing(f"{algo}: {evidence.why_missing(algo, square)}")
     return measured
 
 
-def _place(square: Square) -> str:
-    return f"{square[0]} x{square[1]} {square[2]}"
+def place(square: Square) -> str:
+    """A square in words."""
+    return f"{square[0]} {square[1]} {square[2]}"
 
 
 def _value(measured: Measured, key: str, place: str, seed: int | None = None) -> float:
     value = measured.value(key, seed)
     if value is None:
-        raise _Missing(f"{place}: no {key}")
+        raise Missing(f"{place}: no {key}")
     return value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
+
+from bench.contract.damage_sets import MILD, OTHER, PARTIAL
 
 Scale = Literal["share", "ratio"]
 
@@ -35,8 +37,8 @@ PARTS: tuple[PartRule, ...] = (
     ),
     PartRule(
         "robust", "OM robust", "robust", "share",
-        "Full precision's relative loss under corruption over the method's: mean over severities, quadratic mean over "
-        "corruptions, each ratio at most 1.",
+        "Gain over bicubic on the same mildly damaged pictures (mild-v1) as a share of full precision's gain on clean "
+        "ones: mean over levels, quadratic mean over damages. Full precision's own value is below 1.",
     ),
     PartRule(
         "comp", "OM comp", "comp", "ratio",
@@ -49,8 +51,9 @@ PARTS: tuple[PartRule, ...] = (
         "second ratio is 0.",
     ),
     PartRule(
-        "infer", "OM infer", "infer", "ratio",
-        "Quadratic mean of the speed-up measured beside full precision in one run, and of the reduction in file size.",
+        "infer", "OM speed & size", "infer", "ratio",
+        "Not a speed-up: quadratic mean of the speed-up measured beside full precision in one run and of the reduction "
+        "in file size. Counts nothing for a network that keeps less than half of full precision's gain.",
     ),
 )  # fmt: skip
 """The six overall metrics of BiBench (Qin et al., ICML 2023, section 3), mapped to super-resolution."""
@@ -77,9 +80,9 @@ class ChallengeRule:
 
 @dataclass(frozen=True)
 class ScoringRule:
-    """Version 5. A change to any value or formula is a new version."""
+    """Version 6. A change to any value or formula is a new version."""
 
-    version: str = "om-sr-5"
+    version: str = "om-sr-6"
     full_precision: str = "fp32"
     """Key of the algorithm that stands for full precision in every ratio."""
     baseline: str = "bicubic"
@@ -91,12 +94,22 @@ class ScoringRule:
     """Floor of a loss under corruption, so that no ratio explodes."""
     robust_min_gain_db: float = 0.5
     """A network whose clean gain over bicubic is not above this has nothing to lose: its robustness counts as 0."""
+    required: tuple[str, ...] = ("task", "comp", "infer")
+    """Parts without which nobody has an overall score, whatever they weigh and whoever was measured on them."""
+    speed_gate: float = 0.5
+    """Share of full precision's gain (OM task) below which speed and size count nothing."""
+    seeds_level: float = 0.05
+    """Two methods are parted by seeds where a difference so large has at most this chance under seeds alone."""
     train_min_sd_db: float = 0.01
     """Floor of the spread over hyper-parameters."""
     min_architectures: int = 2
     """OM arch needs at least this many kinds of architecture (BiBench has three; image SR has no MLP)."""
     unscored_flags: Mapping[str, tuple[str, ...]] = field(
-        default_factory=lambda: {"accuracy": ("untrained",), "robust": ("untrained",), "train": ("short_sweep",)}
+        default_factory=lambda: {
+            "accuracy": ("untrained",),
+            "robust": ("untrained", PARTIAL, OTHER),
+            "train": ("short_sweep",),
+        }
     )
     """Track -> flags that bar its records: shown, but not scored. Latency does not depend on what was learnt."""
     weights: Mapping[str, float] = field(
@@ -124,6 +137,10 @@ class ScoringRule:
         presets = {name: MappingProxyType(dict(weights)) for name, weights in self.weight_presets.items()}
         object.__setattr__(self, "weight_presets", MappingProxyType(presets))
 
+    @staticmethod
+    def _titles(keys: Iterable[str]) -> list[str]:
+        return [part.title for key in keys for part in PARTS if part.key == key]
+
     def sentences(self) -> list[str]:
         """The rule in words, for the page."""
         c = self.challenge
@@ -133,18 +150,25 @@ class ScoringRule:
             "Quality is the share of full precision's gain over bicubic, clipped to [0, 1] before squaring; undefined "
             f"where full precision gains less than {self.min_gain_db:g} dB. The plain PSNR ratio of BiBench is given "
             "beside it.",
-            "Robustness compares the loss under corruption relative to the clean gain. Losses below "
-            f"{self.robust_min_gap_db:g} dB count as {self.robust_min_gap_db:g} dB, ratios above 1 count as 1, and a "
-            f"network that gains at most {self.robust_min_gain_db:g} dB over bicubic counts as 0. The uncapped ratio "
-            "of absolute losses is given beside it.",
+            f"Robustness is what a network still gains over bicubic on the same damaged pictures ({MILD}), over full "
+            "precision's gain on clean ones: each level within [-1, 1], mean over levels, at least 0, quadratic mean "
+            "over damages. It falls with no PSNR, so that nobody wins by having less to lose; who gains at most "
+            f"{self.robust_min_gain_db:g} dB over bicubic on clean pictures has nothing to lose and gets 0. Beside it, "
+            "not scored: losses under ImageNet-C relative to the clean gain, full precision's over the method's, each "
+            f"at least {self.robust_min_gap_db:g} dB and each ratio at most 1; and the plain ratio of losses.",
             "Overall: weighted mean of the parts, times 100. Shares enter as they are. A ratio r enters as the share "
             "of cost saved: 1 - 1/r, or r - 1 when the method costs more than full precision.",
             "One artefact: of a network's records only those made with its latest weights count, so accuracy, "
             "robustness and latency are those of the same trained network.",
             "Equal training: accuracy and robustness count only where a method's budget (iterations x batch x patch "
             "side) is that of full precision on the same backbone and scale.",
-            "What is missing stays missing: a method that lacks a part which others have gets no overall score. A "
-            "part that nobody was measured on carries no weight.",
+            f"Evidence: without {', '.join(self._titles(self.required))}, the first on trained weights, there is no "
+            "overall score. What is missing stays missing: a method that lacks a part which others have gets none "
+            "either. A part that nobody was measured on carries no weight.",
+            f"Accuracy before speed: {self._titles(['infer'])[0]} counts nothing for a network that keeps less than "
+            f"{self.speed_gate:.0%} of full precision's gain.",
+            "Seeds: two methods are told apart where their overall scores differ by more than seeds explain (t test on "
+            f"the deviation between seeds, pooled over all methods, {self.seeds_level:.0%} a pair).",
             f"Challenge score, as in the NTIRE 2025 efficient super-resolution challenge (Ren et al., CVPRW 2025): "
             f"{c.weight_runtime:g} exp({c.sharpness:g} time/time_fp) + {c.weight_ops:g} exp({c.sharpness:g} "
             f"ops/ops_fp) + {c.weight_params:g} exp({c.sharpness:g} params/params_fp). Lower is better; full "

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bench.contract import Card, Cell, Context, Metric, Outcome, Settings
-from bench.contract.damage_sets import MILD, case_of, damages_of, dataset_of
+from bench.contract.damage_sets import IMAGENET_C, MILD, case_of, damages_of, dataset_of
 from bench.pictures import mild
 from bench.pictures.corruptions import EXTRA, SEVERITIES, STANDARD
 from bench.pictures.protocol import SR_Y_V1
@@ -70,6 +70,9 @@ class Robust:
             for s in SEVERITIES
         ),
     )
+
+    def extras(self, settings: Settings) -> tuple[str, ...]:
+        return ("robust",) if IMAGENET_C in chosen(self._options(settings)) else ()
 
     def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         options = self._options(settings)

@@ -57,9 +57,10 @@ class Budget:
 PRESETS: dict[str, Budget | None] = {
     "paper": None,
     "board": Budget(1_000, 8, {2: 24, 3: 24, 4: 24}, equal=True),
+    "quick": Budget(500, 8, {2: 24, 3: 24, 4: 24}),
     "smoke": Budget(300, 4, {2: 16, 3: 14, 4: 12}),
 }
-"""``paper`` is the recipe itself. The others spend the same on every method."""
+"""The names of a run's presets. ``paper`` is the recipe itself. The others spend the same on every method."""
 
 
 def is_equal(preset: str) -> bool:

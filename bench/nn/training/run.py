@@ -106,7 +106,7 @@ def train(job: Job, fabric: Fabric, pictures: Pictures, validation: Validation, 
         raise UserError(f"{algorithm.card.name} learns from a full-precision network; none was given. See --teacher.")
     teacher = job.teacher if algorithm.needs_teacher else None
     if teacher is not None and algorithm.recipe.from_teacher:
-        listener.note(f"{start_from(network, teacher)} tensors taken over from the teacher")
+        listener.note(f"{algorithm.take_over(network, teacher)} tensors taken over from the teacher")
     if fabric.device.type == "cuda" or plan.precision == "bf16":
         network = network.to(memory_format=torch.channels_last)
     torch.manual_seed(plan.seed)
@@ -188,16 +188,8 @@ def _training(job: Job) -> str:
 
 def _start(algorithm: Algorithm, network: nn.Module) -> dict[str, Any]:
     """What a reader must know of where a training began, besides the seed."""
-    rule = algorithm.start if isinstance(algorithm.start, str) else dict(algorithm.start)
-    return {"latents": rule or "the method's layers' own", "image_range": getattr(network, "image_range", 1.0)}
-
-
-def start_from(network: nn.Module, teacher: nn.Module) -> int:
-    """Copy the teacher's weights wherever name and shape agree; how many tensors that were."""
-    mine, theirs = network.state_dict(), teacher.state_dict()
-    common = [name for name, value in mine.items() if name in theirs and theirs[name].shape == value.shape]
-    network.load_state_dict({**mine, **{name: theirs[name] for name in common}})
-    return len(common)
+    latents = {place: algorithm.start_at(place) or "own" for place in sorted(algorithm.scope)}
+    return {"latents": latents, "image_range": getattr(network, "image_range", 1.0)}
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""Flags of a run. Imports nothing heavy: ``--help`` passes through here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.app.flags import Parser
+from bench.app.settings import count, seed, size
+from bench.pictures.catalog import SETS
+
+EXAMPLES = """\
+examples:
+  run_bench.py --algos frb,bbcu --track infer          measure two methods on this machine
+  run_bench.py --algos all --track all --preset smoke  everything once, quickly
+  run_bench.py --algos my_algo.py:MyAlgo --track all   a class of your own, from its file
+  run_bench.py --algos all --track all --dry-run       what would be measured, and why
+  run_bench.py --check frb                             does the method keep its promises?
+  run_bench.py data | train | report --help            data sets; training; pages from existing records
+
+A finished cell is not measured again. Stop at any time: the same command continues.
+Exit code: 0 all well, 1 a cell failed or none gave a number, 2 the command was wrong, 130 interrupted.
+"""
+
+
+def run_parser() -> Parser:
+    """The parser of a run's flags."""
+    about = "Benchmark of binarized and low-bit image super-resolution."
+    parser = Parser(prog="run_bench.py", description=about, epilog=EXAMPLES)
+    parser.add_config()
+    grid = parser.add_argument_group("what to measure (lists are comma-separated, or 'all')")
+    grid.add_argument("--algos", metavar="LIST", help="keys, or path/to/file.py:Class, or package.module:Class")
+    grid.add_argument("--track", metavar="LIST", help="tracks (see --list)")
+    grid.add_argument("--backbone", metavar="LIST", help="backbones; default: the preset's")
+    grid.add_argument("--scale", metavar="LIST", help="upscaling factors, e.g. 2,4; default: the preset's")
+    grid.add_argument("--task", default="sr", metavar="KEY", help="what is restored (see --list); default: sr")
+    grid.add_argument("--level", metavar="LIST", help="levels of the task, e.g. x4; default: its usual ones")
+    grid.add_argument(
+        "--preset", default="quick", metavar="NAME", help="smoke, quick (default), board or paper: the grid"
+    )
+    grid.add_argument(
+        "--datasets", metavar="LIST",
+        help=f"test sets of accuracy and robust: {', '.join(SETS)}; default: the preset's, without a data root sample",
+    )  # fmt: skip
+    how = parser.add_argument_group("how")
+    how.add_argument("--threads", type=count, default=1, metavar="N", help="threads of a network (default 1)")
+    how.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of everything random (default 0)")
+    how.add_argument("--repeats", type=count, metavar="N", help="timed repeats; default: the preset's")
+    how.add_argument("--lr-size", type=size, metavar="WxH", help="low-resolution input; default: the preset's")
+    how.add_argument("--input", type=Path, metavar="FILE", help="your own picture for the infer track")
+    how.add_argument("--baseline", metavar="LIST", help="infer track: peers timed beside full precision, or 'all'")
+    how.add_argument("--fp-engine", metavar="NAME", help="infer track: fp32 (default) or bf16 for full-precision parts")
+    how.add_argument("--kernel", metavar="NAME", help="run this native kernel (default: the fastest that runs here)")
+    how.add_argument("--data-root", type=Path, metavar="DIR", help="folder of test sets (see: data --help)")
+    how.add_argument("--weights", action="append", default=[], metavar="KEY=PATH", help="weights of one algorithm")
+    how.add_argument("--set", action="append", default=[], metavar="TRACK.OPTION=VALUE", help="an option of one track")
+    how.add_argument("--allow-untrained", action="store_true", help="score networks without trained weights too")
+    out = parser.add_argument_group("results")
+    out.add_argument("--out", type=Path, metavar="DIR", help="folder of records; default: results/local")
+    out.add_argument("--report", default="html", metavar="LIST", help="pages: html (default), latex, md")
+    out.add_argument("--wide", action="store_true", help="tables with every column, wider than the terminal or not")
+    out.add_argument("--force", action="store_true", help="measure finished cells again")
+    out.add_argument("--dry-run", action="store_true", help="say what would be measured, and why; measure nothing")
+    other = parser.add_argument_group("instead of a run")
+    other.add_argument("--list", action="store_true", help="algorithms, backbones, tracks and presets")
+    other.add_argument("--check", metavar="KEY|all", help="conformance checks of an algorithm, or file.py:Class")
+    return parser
