@@ -8,6 +8,7 @@ import os
 import struct
 import termios
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
@@ -92,3 +93,20 @@ def test_a_bar_never_passes_its_ends() -> None:
         bar.update("", -1.0)
         assert bar.bar.n == 0
         bar.close()
+
+
+def test_a_long_cell_is_told_of_without_a_terminal_and_nothing_after_its_end() -> None:
+    stream = io.StringIO()
+    bar = Progress(1, stream, every=0.01)
+    bar.begin(CELLS[0])
+    bar.update("step 3", 0.25)
+    deadline = time.monotonic() + 30
+    while "25 %" not in stream.getvalue() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    bar.end("ok")
+    bar.close()
+    told = stream.getvalue().splitlines()
+    assert "[1/1] count/alpha.srresnet.x2.x step 3: 25 % after 0 s" in told
+    assert told[-1].startswith("[1/1] count/alpha.srresnet.x2.x ok (")
+    time.sleep(0.05)
+    assert stream.getvalue().splitlines() == told

@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.app import terminal
 from bench.app.progress import Progress
 from bench.contract import Card, Cell, Context, Outcome, Track, Unsupported, UserError
+from bench.contract.errors import method_line
 from bench.plan.cells import PlannedCell
 from bench.plan.identity import Identity, Stamp
 from bench.records.record import Record, Status, measured
@@ -100,7 +101,7 @@ def _measure(identity: Identity, track: Track, context: Context, stamp: Stamp, l
         _write_log(log, f"{cell}\n\n{error}\n")
     except (Exception, SystemExit) as error:
         kind = "" if type(error) is RuntimeError else f"{type(error).__name__}: "
-        record = _record("failed", kind + _reason(error), identity, track, stamp)
+        record = _record("failed", kind + _reason(error) + method_line(error), identity, track, stamp)
         _write_log(log, f"{cell}\n\n{traceback.format_exc()}")
     else:
         log.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.conformance import checks
 from bench.conformance.subject import Subject
 from bench.contract import Unsupported
+from bench.contract.errors import method_line
 from bench.nn.algorithm import Algorithm
 from bench.plan.discover import discover
 
@@ -45,7 +46,7 @@ def examine(subject: Subject) -> Iterator[Verdict]:
         except AssertionError as error:
             problem = str(error)
         except Exception as error:  # a check reports what it meets, whatever it is
-            problem = f"{type(error).__name__}: {error}"
+            problem = f"{type(error).__name__}: {error}{method_line(error)}"
         else:
             problem = ""
         if known:
@@ -73,9 +74,11 @@ def run_checks(
         if backbone != "none" and backbone not in algorithm.backbones:
             report(f"{algorithm.card.key} on {backbone}: not defined on it")
             continue
+        told: dict[str, str] = {}
         for verdict in examine(Subject(algorithm, backbone, scale)):
             failures += not verdict.passed
             mark = "ok  " if verdict.passed else "FAIL"
-            detail = f": {verdict.detail}" if verdict.detail else ""
+            first = told.setdefault(verdict.detail, verdict.check)
+            detail = f": {verdict.detail if first == verdict.check else f'as {first}'}" if verdict.detail else ""
             report(f"{mark} {algorithm.card.key} on {backbone}, {verdict.check}{detail}")
     return failures

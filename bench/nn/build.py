@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 
 import torch
@@ -40,11 +41,13 @@ def hash_tensors(tensors: Mapping[str, Tensor]) -> str:
 def load_weights(network: nn.Module, path: Path) -> None:
     """Load a safetensors file, or a PyTorch file that holds tensors only, into ``network``.
 
+    Names may all carry the prefix of a wrapper.
+
     Raises UserError for a missing or unreadable file, a pickle that holds code, or tensors of another architecture
     (the first mismatches are named with the expected and the actual shape). A file may leave out what does not run
     (`bench.layer.idle`); the network then loses it too.
     """
-    state = _read_weights(path)
+    state = _unwrapped(_read_weights(path), network)
     if not network.state_dict().keys() <= state.keys():
         drop_idle(network, state)
     expected = network.state_dict()
@@ -64,6 +67,14 @@ def load_weights(network: nn.Module, path: Path) -> None:
             + "\nCheck the algorithm, backbone and scale that the file was trained for."
         )
     network.load_state_dict(state)
+
+
+def _unwrapped(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """The state without the prefix of a wrapper (DDP's ``module.``, Lightning's ``net.``), where all names have it."""
+    columns = zip(*(name.split(".")[:-1] for name in state), strict=False)
+    prefix = "".join(f"{column[0]}." for column in takewhile(lambda column: len(set(column)) == 1, columns))
+    names, bare = network.state_dict().keys(), {name.removeprefix(prefix): value for name, value in state.items()}
+    return bare if names & bare.keys() and not names & state.keys() else state
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

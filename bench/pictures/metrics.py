@@ -34,7 +34,7 @@ class Reference:
         self.protocol, self.scale, self.shape = protocol, scale, hr.shape
         self._y = protocol.crop_border(protocol.luma(hr), scale)
         if min(self._y.shape) < protocol.ssim_window:
-            needed = protocol.ssim_window + 2 * protocol.border_per_scale * scale
+            needed = protocol.smallest(scale)
             raise UserError(
                 f"picture of {hr.shape[1]}x{hr.shape[0]} pixels is too small to score at x{scale}: the protocol "
                 f"{protocol.name} needs at least {needed}x{needed}. Leave the picture out or use a smaller scale."

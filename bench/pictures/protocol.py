@@ -68,6 +68,10 @@ class Protocol:
         border = self.border_per_scale * scale
         return image[border:-border, border:-border] if border else image
 
+    def smallest(self, scale: int) -> int:
+        """Sides below this many pixels leave nothing to score once the border is cut."""
+        return self.ssim_window + 2 * self.border_per_scale * scale
+
     def quantize(self, output: NDArray[np.floating]) -> NDArray[np.uint8]:
         """Network output with 1.0 as white -> uint8. Raises ValueError on NaN and infinity: a net that diverged."""
         if not np.isfinite(output).all():

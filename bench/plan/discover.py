@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contract import KEY_PATTERN, Card, Track, UserError, unknown
 from bench.contract.backbones import BACKBONES, Backbone
+from bench.contract.errors import line_of
 
 if TYPE_CHECKING:
     from bench.nn.algorithm import Algorithm
@@ -106,6 +106,12 @@ def load_class(spec: str) -> type[Algorithm]:
 
 
 def _derived_card(cls: type[Algorithm], spec: str) -> Card:
+    if not KEY_PATTERN.fullmatch(cls.__name__.lower()):
+        raise UserError(
+            f"{spec}: the class name {cls.__name__} gives no key (letters a to z, digits and '_', not first). "
+            "Rename the class, or give it a card: "
+            'card = Card(key="my_algo", name="My Algo", adapter="my_algo.py:MyAlgo", bits_w=1, bits_a=1)'
+        )
     facts = {"key": cls.__name__.lower(), "name": cls.__name__, "adapter": spec, "provenance": "user file"}
     inherited = getattr(cls, "card", None)
     return replace(inherited, **facts) if inherited else Card(**facts, bits_w=1, bits_a=1)
@@ -228,7 +234,18 @@ def _broken(what: str, inside: str, error: BaseException) -> UserError:
     """The error for a module that cannot be imported and the last line reached in a file named ``inside``."""
     if isinstance(error, SyntaxError):
         return UserError(f"{what} cannot be imported: {error.filename}, line {error.lineno}: {error.msg}.")
-    frames = traceback.extract_tb(error.__traceback__)
-    frame = ([frame for frame in frames if inside in frame.filename] or frames)[-1]
     kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return UserError(f"{what} cannot be imported: {frame.filename}, line {frame.lineno}: {kind}{error}")
+    return UserError(f"{what} cannot be imported: {line_of(error, inside)}: {kind}{error}{_beside(inside, error)}")
+
+
+def _beside(file: str, error: BaseException) -> str:
+    """Advice where a method's file imports another one that lies beside it."""
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    folder = Path(file).parent
+    beside = (folder / f"{missing}.py", folder / missing)
+    if not missing or not file.endswith(".py") or not any(path.exists() for path in beside):
+        return ""
+    return (
+        f". {missing} lies beside it, but a method is one file, whose hash tells when numbers are stale. Move what it "
+        f"needs into it, or name the folder, whose changes are then not noticed: PYTHONPATH={folder} python ..."
+    )

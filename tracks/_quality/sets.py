@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from bench.contract import Card, Cell, Settings, Task, UserError, combinations
@@ -118,6 +119,6 @@ class Options:
 
     def positive(self, name: str, default: float) -> float:
         value = self.extra.get(f"{self.track}.{name}", default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < inf:
             raise self._error(name, "a number above 0")
         return value

@@ -10,6 +10,7 @@ import threading
 import traceback
 
 from bench.contract import Unsupported, UserError
+from bench.contract.errors import method_line
 from tracks.infer.measure import measure
 
 
@@ -31,7 +32,8 @@ def main() -> None:
         say("user_error", str(error))
     except Exception as error:
         sys.stderr.write(traceback.format_exc())
-        say("failed", f"{type(error).__name__}: {error}" if not isinstance(error, RuntimeError) else str(error))
+        kind = "" if isinstance(error, RuntimeError) else f"{type(error).__name__}: "
+        say("failed", f"{kind}{error}{method_line(error)}")
 
 
 def end_with_parent() -> None:
