@@ -181,7 +181,7 @@ def test_data_needs_a_root_and_says_how_to_get_manga109(tmp_path: Path, monkeypa
     with pytest.raises(UserError, match="no data root"):
         main(["check"])
     monkeypatch.setenv("BISRBENCH_DATA", str(tmp_path))
-    assert main(["check"]) == 0
+    assert main(["check", "sample"]) == 0
     for words in ([], ["--url", "https://x.invalid/a.zip", "--sha256", "0" * 64]):
         with pytest.raises(UserError, match=r"cannot be fetched.*manga109\.org") as caught:
             main(["fetch", "manga109", *words])

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.app import terminal
 from bench.app.flags import Parser
 from bench.contract import UserError
 from bench.contract.extras import require
@@ -16,12 +17,20 @@ from bench.pictures.catalog import DATA_VARIABLE, SETS, SetInfo, resolve
 from bench.pictures.protocol import SR_Y_V1
 
 SCALES = (2, 3, 4)
+BY_HASH = "with --url, --sha256"
+DIV2K = (
+    "Agustsson and Timofte, CVPR Workshops 2017. For training: data.vision.ee.ethz.ch/cvl/DIV2K; its own folder works "
+    "as --data, of which DIV2K_train_HR is read."
+)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the subcommand. Returns 0, or 1 when `check` found something wrong. Raises `UserError`."""
     options = _parser().parse_args(argv)
     root = options.data_root or os.environ.get(DATA_VARIABLE)
+    if options.run is fetch and not options.sets:
+        _say(where_from())
+        return 0
     if not root:
         raise UserError(
             f"no data root: give --data-root FOLDER or set {DATA_VARIABLE}. It is the folder that holds "
@@ -75,9 +84,9 @@ def fetch(root: Path, options: argparse.Namespace) -> int:
     """Download one set from an address that the user gives, with its hash."""
     from bench.pictures.fetch import fetch as fetch_set
 
-    require({"data fetch": ("data",)})
     if len(options.sets) != 1:
         raise UserError(f"data fetch: got {len(options.sets)} sets, expected one: {', '.join(SETS)}.")
+    require({"data fetch": ("data",)})
     info = resolve(options.sets[0])
     if info.fetchable and not (options.url and options.sha256):
         raise UserError(
@@ -130,10 +139,35 @@ def _check_set(root: Path, info: SetInfo) -> tuple[list[object], list[str]]:
     return row, list(problems)
 
 
-def _selected(names: Sequence[str], root: Path) -> list[SetInfo]:
-    from bench.pictures.sets import available
+def where_from() -> str:
+    """One table of all sets: how many pictures, whether an archive of it may be fetched, and where people get it."""
+    from tabulate import tabulate
 
-    return [resolve(name) for name in (names or available(root))]
+    rows = [
+        (
+            info.name,
+            info.pictures,
+            "with --url, --sha256" if info.fetchable else "no",
+            f"{info.source}. {info.how_to_get}",
+        )
+        for info in SETS.values()
+    ]
+    heads = ("set", "pictures", "fetched here", "where it is from")
+    room = terminal.width() - 46
+    return tabulate([*rows, ("DIV2K", 900, "no", DIV2K)], heads, maxcolwidths=[None, None, 12, room])
+
+
+def _selected(names: Sequence[str], root: Path) -> list[SetInfo]:
+    """The named sets, or all that are under the root. Raises UserError where there is none."""
+    from bench.pictures.layouts import candidates
+
+    found = names or [info.key for info in SETS.values() if info.key != "sample" and candidates(root, info)]
+    if not found:
+        raise UserError(
+            f"{root} holds no folder of a known set ({', '.join(info.name for info in SETS.values())}). "
+            "`data fetch` says where people get them."
+        )
+    return [resolve(name) for name in found]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -147,7 +181,11 @@ def _parser() -> argparse.ArgumentParser:
     preparing = commands.add_parser("prepare", parents=[common], help="make low-resolution folders")
     preparing.add_argument("--scales", nargs="+", type=int, default=list(SCALES), choices=range(2, 9), metavar="SCALE")
     preparing.set_defaults(run=prepare)
-    fetching = commands.add_parser("fetch", parents=[common], help="download one set from an address with its hash")
+    fetching = commands.add_parser(
+        "fetch",
+        parents=[common],
+        help="download one set from an address with its hash; without a set: where people get each",
+    )
     fetching.add_argument("--url", help="address of a zip or tar archive")
     fetching.add_argument("--sha256", help="its SHA-256, 64 hexadecimal digits")
     fetching.set_defaults(run=fetch)

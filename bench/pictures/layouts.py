@@ -1,7 +1,8 @@
 """Finding the pictures of a test set in the folder layouts that are in use.
 
 =============  ======================================================================================
-EDSR           ``Set5/HR/baby.png`` and ``Set5/LR_bicubic/X2/babyx2.png`` (``LR/X2`` and plain names too)
+EDSR, RCAN     ``Set5/HR/baby.png`` and ``Set5/LR_bicubic/X2/babyx2.png`` (``LR/X2``, ``LR_x2``, ``X2``; plain names
+               too, and ``baby_HR_x2.png`` with ``baby_LRBI_x2.png``)
 BasicSR, KAIR  ``Set5/GTmod12/baby.png`` (or ``GT``, ``original``) and ``Set5/LRbicx2/baby.png``
 SelfExSR       ``Set5/image_SRF_2/img_001_SRF_2_HR.png`` and ``..._LR.png``
 plain          ``Set5/baby.png``
@@ -12,7 +13,6 @@ Names of folders are compared without case. Hidden files and files that are no p
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from pathlib import Path
 
 from bench.contract import UserError
 from bench.pictures.catalog import SetInfo
-from bench.pictures.images import SUFFIXES, picture_size
+from bench.pictures.folders import folders_in, hr_name, lr_name, pictures_in
+from bench.pictures.images import picture_size
 
 HR_FOLDERS = ("hr", "gt", "original", "gtmod12")
 _SRF_FOLDER = re.compile(r"image_srf_(\d+)", re.IGNORECASE)
 _SRF_FILE = re.compile(r"(?P<name>.+)_srf_(?P<scale>\d+)_(?P<kind>hr|lr)", re.IGNORECASE)
-_LR_STEM = re.compile(r"(?P<name>.+?)_?x(?P<scale>\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def candidates(root: Path, info: SetInfo) -> list[Path]:
     if not root.is_dir():
         raise UserError(f"data root {root}: no such folder. Give the folder that holds {info.name}/ and the like.")
     wanted = {name.lower() for name in (info.key, info.name, *info.aliases)}
-    parents = [root, *(path for path in _folders(root) if path.name.lower() == "benchmark")]
-    found = [path for parent in parents for path in _folders(parent) if path.name.lower() in wanted]
+    parents = [root, *(path for path in folders_in(root) if path.name.lower() == "benchmark")]
+    found = [path for parent in parents for path in folders_in(parent) if path.name.lower() in wanted]
     return found or ([root] if root.resolve().name.lower() in wanted else [])
 
 
@@ -55,7 +55,7 @@ def find_set(root: Path, info: SetInfo) -> Path:
     """The set's folder under a data root. Raises `UserError` when there is none, or more than one."""
     found = candidates(root, info)
     if not found:
-        there = ", ".join(path.name for path in _folders(root)[:12]) or "no folders"
+        there = ", ".join(path.name for path in folders_in(root)[:12]) or "no folders"
         raise UserError(
             f"{root} has no {info.name}: found {there}, expected a folder named "
             f"{' or '.join((info.name, *info.aliases))}. {info.how_to_get}"
@@ -71,10 +71,10 @@ def list_items(folder: Path, scale: int) -> list[Item]:
     Raises `UserError` for an empty folder and for mixed content: two layouts at once, two files for one picture,
     low-resolution files beside their originals, or a low-resolution folder that lacks pictures.
     """
-    children = {path.name.lower(): path for path in _folders(folder)}
+    children = {path.name.lower(): path for path in folders_in(folder)}
     srf = {int(m[1]): path for name, path in children.items() if (m := _SRF_FOLDER.fullmatch(name))}
     hr_folders = [children[name] for name in HR_FOLDERS if name in children]
-    loose = _pictures(folder)
+    loose = pictures_in(folder)
     layouts = [
         name
         for name, there in (
@@ -92,7 +92,7 @@ def list_items(folder: Path, scale: int) -> list[Item]:
     if srf:
         return _self_ex_sr(srf, scale)
     hr_folder = hr_folders[0] if hr_folders else folder
-    originals = _by_stem(hr_folder)
+    originals = {hr_name(stem): path for stem, path in _by_stem(hr_folder).items()}
     if not originals:
         raise UserError(
             f"{hr_folder}: no pictures. Expected {folder.name}/HR/*.png, {folder.name}/image_SRF_*/ or "
@@ -111,7 +111,7 @@ def list_items(folder: Path, scale: int) -> list[Item]:
 
 def scales_with_lr(folder: Path) -> list[int]:
     """Scales for which the folder brings its own low-resolution files."""
-    children = {path.name.lower(): path for path in _folders(folder)}
+    children = {path.name.lower(): path for path in folders_in(folder)}
     return [
         scale
         for scale in range(2, 9)
@@ -123,7 +123,7 @@ def _self_ex_sr(srf: dict[int, Path], scale: int) -> list[Item]:
     """The ground truth is the largest copy of a picture: the others are cropped, or (Urban100, x2) halved."""
     hr: dict[str, dict[int, Path]] = defaultdict(dict)
     lr: dict[str, dict[int, Path]] = defaultdict(dict)
-    for path in (path for folder in srf.values() for path in _pictures(folder)):
+    for path in (path for folder in srf.values() for path in pictures_in(folder)):
         if (m := _SRF_FILE.fullmatch(path.stem)) is not None:
             (hr if m["kind"].lower() == "hr" else lr)[m["name"].lower()][int(m["scale"])] = path
     if not hr:
@@ -141,10 +141,11 @@ def _self_ex_sr(srf: dict[int, Path], scale: int) -> list[Item]:
 def _lr_folder(folder: Path, children: dict[str, Path], scale: int) -> Path | None:
     for parent in ("lr_bicubic", "lr"):
         if parent in children:
-            for path in _folders(children[parent]):
+            for path in folders_in(children[parent]):
                 if path.name.lower() == f"x{scale}":
                     return path
-    return children.get(f"lrbicx{scale}")
+    names = (f"lrbicx{scale}", f"lr_bicubic_x{scale}", f"lr_x{scale}", f"lrx{scale}", f"x{scale}")
+    return next((children[name] for name in names if name in children), None)
 
 
 def _lr_files(folder: Path, children: dict[str, Path], scale: int) -> dict[str, Path]:
@@ -153,8 +154,7 @@ def _lr_files(folder: Path, children: dict[str, Path], scale: int) -> dict[str, 
         return {}
     files = {}
     for stem, path in _by_stem(found).items():
-        m = _LR_STEM.fullmatch(stem)
-        files[m["name"] if m and int(m["scale"]) == scale else stem] = path
+        files[lr_name(stem, scale) or stem] = path
     if not files:
         raise UserError(f"{found}: no pictures. Fill the folder, or remove it and it is made.")
     return files
@@ -162,8 +162,7 @@ def _lr_files(folder: Path, children: dict[str, Path], scale: int) -> dict[str, 
 
 def _refuse_lr_among(originals: dict[str, Path], folder: Path) -> None:
     for stem in originals:
-        m = _LR_STEM.fullmatch(stem)
-        if (m and m["name"] in originals) or _SRF_FILE.fullmatch(stem):
+        if lr_name(stem) in originals or _SRF_FILE.fullmatch(stem):
             raise UserError(
                 f"{folder}: {originals[stem].name} looks like a low-resolution copy beside the originals. "
                 f"Put originals into HR/ and copies into LR_bicubic/X2/ and so on."
@@ -172,27 +171,8 @@ def _refuse_lr_among(originals: dict[str, Path], folder: Path) -> None:
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
-    for path in _pictures(folder):
+    for path in pictures_in(folder):
         other = files.setdefault(path.stem.lower(), path)
         if other is not path:
             raise UserError(f"{folder}: {other.name} and {path.name} claim to be the same picture. Keep one.")
     return files
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in _entries(folder)
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-    ]
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.is_dir() and not path.name.startswith(".")]
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder / name for name in os.listdir(folder))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be listed ({error.strerror}). Check its permissions.") from error

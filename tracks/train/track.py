@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
+from bench.pictures.folders import training_pictures
 
 STEP_BATCH = 16
 STEP_PATCH = {2: 32, 3: 24, 4: 24}
@@ -99,7 +100,7 @@ def _listing(data: str) -> str:
     folder = Path(data)
     if not folder.is_dir():
         raise UserError(f"train.data={data}: no such folder. Give a folder of pictures, or leave the option out.")
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = training_pictures(folder, lambda text: None)
     names = (f"{file.relative_to(folder).as_posix()}:{file.stat().st_size}" for file in files)
     return hashlib.sha256("|".join(names).encode()).hexdigest()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.contract import UserError
-from bench.pictures.images import SUFFIXES, pixel_sha256, read_rgb
+from bench.pictures import manifest
+from bench.pictures.catalog import SETS
+from bench.pictures.folders import training_pictures
+from bench.pictures.images import pixel_sha256, read_rgb
 from bench.pictures.pair import Pair
 from bench.pictures.protocol import SR_Y_V1, mod_crop
 from bench.pictures.resize import resize
@@ -60,38 +63,61 @@ class Pictures:
 
 
 def load_pictures(
-    source: str | Path, scale: int, *, workers: int = 1, note: Callable[[str], None] = lambda text: None
+    source: str | Path,
+    scale: int,
+    *,
+    workers: int = 1,
+    note: Callable[[str], None] = lambda text: None,
+    may_be_test: bool = False,
 ) -> Pictures:
-    """Every picture under a folder (searched deeply, in name order), or the built-in `SAMPLE`.
+    """Every ground-truth picture under a folder (see `training_pictures`), or the built-in `SAMPLE`.
 
     All files are decoded before training starts, so that a damaged one cannot end a run that is under way. Low
-    resolution is made by the protocol's rule. ``note`` hears what is going on.
+    resolution is made by the protocol's rule. ``note`` hears what is going on: pictures left out, and pictures that are
+    there twice. ``may_be_test``: pictures of test sets are welcome, as for validation.
 
-    Raises UserError for a missing or empty folder and for a file that cannot be read (named).
+    Raises UserError for a missing or empty folder, a file that cannot be read (named), and a test set's picture.
     """
     if str(source) == SAMPLE:
         pairs = list(open_set(SAMPLE, scale))
         return _pictures(SAMPLE, scale, [p.truth for p in pairs], [p.given for p in pairs])
     folder = Path(source)
-    if not folder.is_dir():
-        raise UserError(
-            f"training data {folder}: no such folder. Give a folder of pictures, or {SAMPLE!r} for the "
-            "built-in photographs."
-        )
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
-    if not files:
-        raise UserError(f"{folder} holds no picture ({', '.join(sorted(SUFFIXES))}). Give the folder that does.")
+    files = training_pictures(folder, note)
     note(f"reading {len(files)} pictures from {folder}")
 
-    def read(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        hr = mod_crop(read_rgb(file), scale)
+    def read(file: Path) -> tuple[str, NDArray[np.uint8], NDArray[np.uint8]]:
+        full = read_rgb(file)
+        hr = mod_crop(full, scale)
         if 0 in hr.shape:
             raise UserError(f"{file}: fewer than {scale} pixels a side. Remove it from the training folder.")
-        return hr, resize(hr, Fraction(1, scale), SR_Y_V1.lr_rule)
+        return pixel_sha256(full), hr, resize(hr, Fraction(1, scale), SR_Y_V1.lr_rule)
 
     with ThreadPoolExecutor(workers) as pool:
-        hr, lr = zip(*pool.map(read, files), strict=True)
+        full, hr, lr = zip(*pool.map(read, files), strict=True)
+    _name_twins(files, full, note)
+    if not may_be_test:
+        _refuse_test_pictures(files, full)
     return _pictures(folder.name, scale, hr, lr)
+
+
+def _name_twins(files: Sequence[Path], hashes: Sequence[str], note: Callable[[str], None]) -> None:
+    """Tell which files hold the same pixels: such a picture is seen twice as often as others."""
+    first: dict[str, Path] = {}
+    for file, sha256 in zip(files, hashes, strict=True):
+        if (other := first.setdefault(sha256, file)) is not file:
+            note(f"{file} holds the same picture as {other}: it is learnt from twice as often")
+
+
+def _refuse_test_pictures(files: Sequence[Path], hashes: Sequence[str]) -> None:
+    """Raise UserError where the manifest knows a picture as one of a published test set."""
+    known = {entry.sha256: name for name, sets in manifest.load().items() for each in sets.values() for entry in each}
+    found = [(file, known[sha256]) for file, sha256 in zip(files, hashes, strict=True) if sha256 in known]
+    if found:
+        names = ", ".join(f"{file} (published {SETS[name].name})" for file, name in found[:5])
+        raise UserError(
+            f"{len(found)} training pictures are those of a test set, so scores on it would say nothing: {names}"
+            f"{', ...' if len(found) > 5 else ''}. Take them out of the training folder."
+        )
 
 
 def _pictures(name: str, scale: int, hr: Iterable[NDArray], lr: Iterable[NDArray]) -> Pictures:
