@@ -30,6 +30,8 @@ class Column:
     """True for words, False for numbers."""
     shown: bool = True
     """False: hidden until the reader asks for it; never in LaTeX."""
+    roomy: bool = False
+    """True: shown at first only where the window has room for it."""
 
     @property
     def arrow(self) -> str:
@@ -101,6 +103,12 @@ class Row:
     family: str = ""
     reference: bool = False
     """Full precision or bicubic: never marked best."""
+    machine: str = ""
+    """Machine of timed numbers: values of two machines are never compared."""
+    threads: tuple[int, ...] = ()
+    """Threads of the records behind the row."""
+    budget: str = ""
+    """What the training of its weights spent; empty where nothing was trained."""
     flags: tuple[str, ...] = ()
     records: tuple[int, ...] = ()
     """Places in the list of records the table was made from."""

@@ -9,10 +9,13 @@ from dataclasses import replace
 
 from bench.contract import Metric
 from bench.contract.damage_sets import damages_of, dataset_of
+from bench.contract.weight_labels import budget_of
 from bench.records.record import Measured, Record
 from reports.entries import gated, measured_entries, metrics_of, network
+from reports.flags import without_seed
 from reports.known import Known, backbone_title
 from reports.layout import GENERIC, LAYOUTS, TRACK_ORDER, Layout
+from reports.origins import card_entries, origin_columns, seeds_text
 from reports.table import Column, Entry, Row, Table, marked
 from reports.text import clean
 
@@ -58,8 +61,9 @@ def track_table(records: Sequence[Record], track: str, known: Known) -> Table:
     for name, members in _grouped(own, layout, len(machines) > 1).items():
         rows.append(_row(name, members, comp if layout.joined else [], layout, known))
     columns = _columns(own, comp, metrics, layout)
-    ordered = sorted(rows, key=lambda row: _order(row, columns, layout))
-    done = marked(ordered, columns, lambda row: (row.backbone, row.scale, row.bits, row.case))
+    alone = len({row.backbone for row in rows} - {"none"}) == 1
+    ordered = sorted(rows, key=lambda row: _order(row, columns, layout, alone))
+    done = marked(ordered, columns, lambda row: (row.backbone, row.scale, row.bits, row.case, row.machine))
     about = clean(known.tracks[track][1]) if track in known.tracks else ""
     return Table(track, known.track(track), tuple(columns), tuple(done), about, tuple(_notes(own, machines, layout)))
 
@@ -105,11 +109,11 @@ def _columns(own: list[Indexed], comp: list[Indexed], metrics: Mapping[str, Meas
             title = case_title(case)
             columns += [metric_column(f"{case}:{key}", metrics[key], layout, title) for key in shown]
             columns += [metric_column(f"{case}:{key}", metrics[key], layout, title, shown=False) for key in rest]
-        return [*columns, FLAGS]
+        return [*columns, *origin_columns([record for _, record in own]), FLAGS]
     columns += [replace(CASE, shown=len(cases) > 1)]
     columns += [metric_column(key, metrics[key], layout) for key in shown]
     columns += [metric_column(key, metrics[key], layout, shown=False) for key in rest]
-    return [*columns, *([KERNEL] if layout.kernels else []), FLAGS]
+    return [*columns, *([KERNEL] if layout.kernels else []), *origin_columns([record for _, record in own]), FLAGS]
 
 
 def metric_column(key: str, metric: Measured | Metric, layout: Layout, group: str = "", shown: bool = True) -> Column:
@@ -140,7 +144,10 @@ def _row(name: str, members: list[Indexed], comp: list[Indexed], layout: Layout,
         "bits": Entry(known.bits(cell.algo) or None),
         "backbone": Entry(backbone_title(cell.backbone)),
         "scale": Entry(float(cell.scale)),
-        "case": Entry(case_title(cell.case) + (f" @{name.partition('@')[2]}" if "@" in name else "")),
+        "case": Entry(case_title(cell.case)),
+        "machine": Entry(name.partition("@")[2] or None),
+        "seeds": Entry(seeds_text([record for _, record in members])),
+        **card_entries(cell.algo, known),
     }
     same = [(i, r) for i, r in comp if (r.cell.algo, r.cell.backbone, r.cell.scale) == network(first)]
     if same:
@@ -153,7 +160,8 @@ def _row(name: str, members: list[Indexed], comp: list[Indexed], layout: Layout,
         prefix = f"{case}:" if layout.pivot else ""
         found = measured_entries(records, layout, known)
         entries |= {prefix + key: entry for key, entry in found.items()}
-    flags = tuple(clean(flag, 60) for flag in dict.fromkeys(flag for _, r in members for flag in r.flags))
+    words = (without_seed(flag) for _, record in members for flag in record.flags)
+    flags = tuple(clean(flag, 60) for flag in dict.fromkeys(words))
     reasons = _reasons([record for _, record in members], layout)
     if layout.kernels:
         entries["kernel"] = Entry(kernels_text(first.kernels) or None)
@@ -168,6 +176,9 @@ def _row(name: str, members: list[Indexed], comp: list[Indexed], layout: Layout,
         bits=known.bits(cell.algo),
         family=known.family(cell.algo),
         reference=known.reference(cell.algo),
+        machine=first.provenance.machine.id if first.machine_bound else "",
+        threads=tuple(sorted({record.provenance.threads for _, record in members})),
+        budget=budget_of(flags) or "",
         flags=flags,
         records=tuple(place for place, _ in [*members, *same]),
     )
@@ -192,15 +203,19 @@ def kernels_text(kernels: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
 
-def _order(row: Row, columns: Sequence[Column], layout: Layout) -> tuple:
-    """Network by network; references first, then the main metric with the best first, then what has no number."""
+def _order(row: Row, columns: Sequence[Column], layout: Layout, alone: bool) -> tuple:
+    """Network by network, the main metric with the best first; what has no number comes last.
+
+    References stand at their place among the others, so that whoever is worse than doing nothing is seen to be; with
+    several backbones (not ``alone``) those without a network stand before all.
+    """
     ranked = [column for column in columns if not column.text and column.better != "neither"]
     main = next((column for column in ranked if column.key.rpartition(":")[2] == (layout.main or column.key)), None)
     value = row.entries.get(main.key, Entry()).value if main else None
     number = value if isinstance(value, float) else None
     sign = -1 if main is not None and main.better == "higher" else 1
-    network = (row.scale, row.backbone if row.backbone != "none" else "")
-    return (row.scale, not row.reference, network, number is None, sign * (number or 0.0), row.id)
+    network = (row.scale, row.backbone if row.backbone != "none" and not alone else "")
+    return (*network, row.machine, row.case, number is None, sign * (number or 0.0), row.id)
 
 
 def _notes(own: list[Indexed], machines: list[str], layout: Layout) -> list[str]:

@@ -85,7 +85,7 @@ def test_a_picture_too_small_to_score_is_named(tmp_path: Path) -> None:
         side = 12 if number == 7 else 16
         write_png(tmp_path / "Manga109" / f"img{number:03d}.png", np.asarray(picture(number, side, side)))
     data = open_set("manga109", 2, tmp_path)
-    assert data[0].hr.shape == (16, 16, 3)
+    assert data[0].truth.shape == (16, 16, 3)
     with pytest.raises(UserError, match=r"img007\.png: 12x12 pixels are too small.*15x15"):
         data[7]
 

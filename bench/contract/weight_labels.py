@@ -15,6 +15,8 @@ from collections.abc import Iterable
 BOARD, PRINTED, REFERENCE, OWN = "board", "printed", "reference", "own"
 UNKNOWN = "unknown"
 """Budget of weights that nobody can tell"""
+PAPERS = "300000x16x32"
+"""What papers of binary super-resolution spend on a network, as a budget: the default of `bench.nn.algorithm.Recipe`"""
 
 _BUDGET = re.compile(r"(\d+)x(\d+)x(\d+)")
 _TRAINING = rf"{OWN}-{BOARD}|{OWN}-{PRINTED}|{BOARD}|{PRINTED}|{REFERENCE}|{OWN}"

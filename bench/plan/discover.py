@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contract import KEY_PATTERN, Card, Track, UserError, unknown
 from bench.contract.backbones import BACKBONES, Backbone
-from bench.contract.errors import line_of
+from bench.plan.importing import import_file, import_named
 
 if TYPE_CHECKING:
     from bench.nn.algorithm import Algorithm
@@ -91,7 +88,7 @@ def load_class(spec: str) -> type[Algorithm]:
     target, _, name = spec.rpartition(":")
     if not target or not name:
         raise UserError(f"{spec!r} names no class. Expected path/to/my_algo.py:MyAlgo or package.module:MyAlgo.")
-    module = _from_file(Path(target)) if target.endswith(".py") else _import(target)
+    module = import_file(Path(target)) if target.endswith(".py") else import_named(target)
     from bench.nn.algorithm import Algorithm
 
     own = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, Algorithm)]
@@ -143,7 +140,7 @@ def _joined(everything: Iterable[Found]) -> dict[str, Found]:
 
 def _folders(package: str) -> Iterable[Found]:
     for info in _modules(package):
-        module = _import(f"{package}.{info.name}")
+        module = import_named(f"{package}.{info.name}")
         for card in _cards(module):
             if card.key != info.name and not card.key.startswith(f"{info.name}_"):
                 raise UserError(
@@ -158,7 +155,7 @@ def _entry_points() -> Iterable[Found]:
 
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
         package = f"package {point.dist.name} {point.dist.version}" if point.dist else "a package"
-        module = _import(point.module)
+        module = import_named(point.module)
         for card in _cards(module, point.attr):
             yield Found(card, f"entry point {point.name} of {package}", _source(module))
 
@@ -181,7 +178,7 @@ def _source(module: ModuleType) -> Path:
 
 def _tracks(package: str) -> Iterable[Track]:
     for info in _modules(package):
-        module = _import(f"{package}.{info.name}")
+        module = import_named(f"{package}.{info.name}")
         track: Any = getattr(module, "TRACK", None)
         if track is None:
             raise UserError(f"{module.__file__} has no TRACK. Add one, or begin the module's name with '_'.")
@@ -194,58 +191,5 @@ def _tracks(package: str) -> Iterable[Track]:
 
 
 def _modules(package: str) -> list[pkgutil.ModuleInfo]:
-    infos = pkgutil.iter_modules(_import(package).__path__)
+    infos = pkgutil.iter_modules(import_named(package).__path__)
     return sorted((info for info in infos if not info.name.startswith("_")), key=lambda info: info.name)
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            raise UserError(
-                f"there is no module {name!r} ({error}). Install it, or put its folder on PYTHONPATH."
-            ) from None
-        raise _broken(name, name.replace(".", "/"), error) from None
-    except (Exception, SystemExit) as error:
-        raise _broken(name, name.replace(".", "/"), error) from None
-
-
-def _from_file(path: Path) -> ModuleType:
-    path = path.expanduser().resolve()
-    name = f"bisrbench_own_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    if not path.is_file():
-        raise UserError(f"there is no file {path}. Expected path/to/my_algo.py:MyAlgo.")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise _broken(str(path), str(path), error) from None
-    return module
-
-
-def _broken(what: str, inside: str, error: BaseException) -> UserError:
-    """The error for a module that cannot be imported and the last line reached in a file named ``inside``."""
-    if isinstance(error, SyntaxError):
-        return UserError(f"{what} cannot be imported: {error.filename}, line {error.lineno}: {error.msg}.")
-    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return UserError(f"{what} cannot be imported: {line_of(error, inside)}: {kind}{error}{_beside(inside, error)}")
-
-
-def _beside(file: str, error: BaseException) -> str:
-    """Advice where a method's file imports another one that lies beside it."""
-    missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    folder = Path(file).parent
-    beside = (folder / f"{missing}.py", folder / missing)
-    if not missing or not file.endswith(".py") or not any(path.exists() for path in beside):
-        return ""
-    return (
-        f". {missing} lies beside it, but a method is one file, whose hash tells when numbers are stale. Move what it "
-        f"needs into it, or name the folder, whose changes are then not noticed: PYTHONPATH={folder} python ..."
-    )

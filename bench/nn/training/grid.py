@@ -112,10 +112,8 @@ class Session:
     def _validated(self, pictures: Pictures) -> tuple[Pictures, Validation]:
         """Training pictures and the validation of a run: --validate, else those held out, else photographs built in."""
         if self.flags.validate is not None:
-            held = load_pictures(
-                self.flags.validate, self.scale, workers=self.flags.threads, note=self.say, may_be_test=True
-            )
-            return pictures, self._validation(held)
+            reading = {"workers": self.flags.threads, "note": self.say, "may_be_test": True}
+            return pictures, self._validation(load_pictures(self.flags.validate, self.scale, **reading))
         if self.held_out is not None:
             return pictures, self.held_out
         if self.flags.data == SAMPLE:

@@ -36,8 +36,8 @@ def _pair(scale: int, protocol: Protocol, truth: Truth) -> Pair:
     if min(truth.image.shape[:2]) < (least := protocol.smallest(scale)):
         height, width = truth.image.shape[:2]
         raise UserError(
-            f"{truth.item.hr}: {width}x{height} pixels are too small to score at x{scale}: the protocol {protocol.name} "
-            f"needs {least}x{least}. Replace the picture, or use a smaller scale."
+            f"{truth.item.hr}: {width}x{height} pixels are too small to score at x{scale}: the protocol "
+            f"{protocol.name} needs {least}x{least}. Replace the picture, or use a smaller scale."
         )
     made = resize(truth.image, Fraction(1, scale), protocol.lr_rule)
     own = truth.item.lr
