@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.contract import Card, Cell, Context, Settings
-from bench.nn.algorithm import Algorithm
+from bench.nn.algorithm import Algorithm, Tag, tag
 from bench.nn.quantizers import ChannelScaledSign, ShiftedSign
 from bench.nn.unit import Unit
 from bench.plan.discover import discover
@@ -22,10 +22,11 @@ class Conv(Algorithm):
     backbones = ("small",)
 
     def body(self) -> nn.Module:
-        return nn.Conv2d(8, 8, 3, padding=1)
+        return tag(nn.Conv2d(8, 8, 3, padding=1), Tag("body"))
 
     def build(self, backbone: str, scale: int) -> nn.Module:
-        head, tail = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3 * scale**2, 3, padding=1)
+        head = tag(nn.Conv2d(3, 8, 3, padding=1), Tag("head"))
+        tail = tag(nn.Conv2d(8, 3 * scale**2, 3, padding=1), Tag("tail"))
         return nn.Sequential(head, nn.ReLU(), self.body(), tail, nn.PixelShuffle(scale))
 
 
@@ -35,7 +36,7 @@ class Binary(Conv):
     card = Card(key="binary", name="Binary", adapter="sr_networks:Binary", bits_w=1, bits_a=1)
 
     def body(self) -> nn.Module:
-        return Unit(8, 8, 3, weight=ChannelScaledSign(), act=ShiftedSign(8), skip="after")
+        return tag(Unit(8, 8, 3, weight=ChannelScaledSign(), act=ShiftedSign(8), skip="after"), Tag("body", 1, 1))
 
 
 class PooledBody(nn.Module):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
+from bench.contract import Card
 from bench.nn.algorithm import Algorithm, Place
 from bench.nn.backbones import srresnet
 from bench.nn.estimators import clip
@@ -45,6 +46,7 @@ class Small(Algorithm):
 class Full(Small):
     """The same in full precision."""
 
+    card = Card("full", "Full", "train_kit.py:Full", 32, 32, provenance="a test")
     scope = frozenset()
 
 

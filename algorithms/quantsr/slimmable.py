@@ -52,7 +52,10 @@ class Slimmable(nn.Sequential):
         self.depth, self.one_more = depth, one_more
 
     def kept(self) -> set[int]:
-        """Indices of the blocks whose branch runs."""
+        """Indices of the blocks whose branch runs; once the others are dropped, those that are left."""
+        left = {index for index, block in enumerate(self) if isinstance(block, ShortcutBlock)}
+        if len(left) < len(self):
+            return left
         count = len(self) // DEPTHS[self.depth]
         if self.one_more and self.depth != "full":
             count += 1

@@ -18,6 +18,7 @@ from bench.contract import Card, Cell, Context, Outcome, Track, Unsupported, Use
 from bench.contract.errors import method_line
 from bench.plan.cells import PlannedCell
 from bench.plan.identity import Identity, Stamp
+from bench.records.plausible import contradictions, strange
 from bench.records.record import Record, Status, measured
 from bench.records.store import Store
 
@@ -93,6 +94,8 @@ def _measure(identity: Identity, track: Track, context: Context, stamp: Stamp, l
     cell = identity.cell
     try:
         outcome = track.run(cell, context)
+        if wrong := contradictions(outcome.metrics, outcome.samples):
+            raise RuntimeError(f"the figures contradict each other, so no number: {'; '.join(wrong)}")
         record = _record("ok", "", identity, track, stamp, outcome)
     except Unsupported as error:
         record = _record("unsupported", _reason(error), identity, track, stamp)
@@ -120,7 +123,7 @@ def _record(
         machine_bound=track.machine_bound,
         metrics=measured(outcome, track.metrics),
         samples=outcome.samples,
-        flags=sorted({*outcome.flags, *(["dirty"] if provenance.dirty else [])}),
+        flags=sorted({*outcome.flags, *strange(outcome.metrics), *(["dirty"] if provenance.dirty else [])}),
         details=outcome.details,
         kernels=outcome.kernels,
         provenance=provenance,

@@ -4,6 +4,6 @@ A known failure is named on the card (``xfail``) with its reason, and must then 
 """
 
 from bench.conformance.kit import CHECKS, Verdict, examine, run_checks
-from bench.conformance.subject import Subject, perturb
+from bench.nn.subject import Subject, perturb
 
 __all__ = ["CHECKS", "Subject", "Verdict", "examine", "perturb", "run_checks"]

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from bench.conformance.subject import ODD, SEED, Subject, perturb
 from bench.contract import KEY_PATTERN, Unsupported
 from bench.nn.algorithm import tagged
 from bench.nn.build import build_network, hash_tensors
-from bench.nn.running_layer import ClaimStack, LevelWatch
+from bench.nn.label import check_label
+from bench.nn.subject import ODD, SEED, Subject, perturb
 from bench.plan.discover import discover
 
 
@@ -54,15 +54,11 @@ def check_output(subject: Subject) -> None:
 
 
 def check_bits(subject: Subject) -> None:
-    """Every convolution and linear layer holds what its claim says, weights and inputs, as seen at the dispatcher."""
-    if subject.card.full_precision:
-        return
-    low = [claim for _, _, claim in tagged(subject.network) if not claim.full_precision]
-    assert low, "no layer claims fewer than 32 bits, although the card does"
-    with ClaimStack(subject.network) as stack, LevelWatch(stack) as watch:
-        subject.network(subject.image)
-    assert not watch.problems, "; ".join(watch.problems[:3])
-    assert watch.checked, "no low-bit convolution or linear layer ran"
+    """Every convolution and linear layer holds what its claim says and runs as often as it is counted."""
+    try:
+        check_label(subject.card, subject.network, subject.image)
+    except Unsupported as reason:
+        raise AssertionError(str(reason)) from None
 
 
 def check_gradients(subject: Subject) -> None:

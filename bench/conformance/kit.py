@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench.conformance import checks
-from bench.conformance.subject import Subject
 from bench.contract import Unsupported
 from bench.contract.errors import method_line
 from bench.nn.algorithm import Algorithm
+from bench.nn.subject import Subject
 from bench.plan.discover import discover
 
 CHECKS: tuple[Callable[[Subject], None], ...] = (

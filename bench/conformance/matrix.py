@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from bench.conformance.subject import Subject
 from bench.contract import Unsupported, UserError
 from bench.contract.backbones import BACKBONES
+from bench.nn.subject import Subject
 from bench.packed.pack import pack, packed_units
 from bench.packed.parity import check_parity
 from bench.plan.cells import pick, pick_algorithms

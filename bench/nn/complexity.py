@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import flop_registry
 
+from bench.contract import Card
+from bench.layer.idle import drop_idle
 from bench.nn.algorithm import Algorithm, Tag, tagged
 from bench.nn.build import build_network
+from bench.nn.calls import CallCount
 from bench.nn.network import PARTS
 from bench.nn.running_layer import ClaimStack
 from bench.nn.shapes import ShapesOnly
@@ -62,6 +66,8 @@ class NetworkCount:
     """Every parameter of the network as trained"""
     other_floats: int
     """Parameters outside claimed layers (normalisation, slopes between layers)"""
+    calls: dict[str, int]
+    """Calls of each claimed layer and quantized unit in the pass that was counted"""
 
 
 def count_network(network: nn.Module, lr_size: tuple[int, int]) -> NetworkCount:
@@ -73,13 +79,21 @@ def count_network(network: nn.Module, lr_size: tuple[int, int]) -> NetworkCount:
     """
     network = network.to("meta").eval().requires_grad_(False)
     width, height = lr_size
-    with ClaimStack(network) as stack, _Counter(stack) as counter:
+    with ClaimStack(network) as stack, CallCount(network) as count, _Counter(stack) as counter:
         network(torch.empty(1, 3, height, width, device="meta"))
     modules = {name: module for name, module, _ in tagged(network)}
     layers = tuple(_layer(name, counter, modules.get(name)) for name in counter.tags)
     claimed = {id(p) for module in modules.values() for p in module.parameters()}
     other = sum(p.numel() for p in network.parameters() if id(p) not in claimed)
-    return NetworkCount(layers, sum(p.numel() for p in network.parameters()), other)
+    return NetworkCount(layers, sum(p.numel() for p in network.parameters()), other, count.take())
+
+
+def count_as_run(network: nn.Module, lr_size: tuple[int, int]) -> NetworkCount:
+    """Count a copy of a network in which what does not run is dropped, so that its calls are those of a real pass."""
+    running = copy.deepcopy(network)
+    drop_idle(running)
+    with torch.enable_grad():  # the training form: the deployed one computes integers, which shapes alone cannot
+        return count_network(running, lr_size)
 
 
 def count_algorithm(algorithm: Algorithm, backbone: str, scale: int, lr_size: tuple[int, int]) -> NetworkCount:
@@ -96,6 +110,7 @@ def count_reference(backbone: str, scale: int, lr_size: tuple[int, int]) -> Netw
 
 
 class _FullPrecision(Algorithm):
+    card = Card("fp32", "Full precision", "bench.nn.complexity:_FullPrecision", 32, 32)
     scope = frozenset()
 
 

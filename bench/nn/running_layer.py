@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from bench.nn.algorithm import Tag, tagged
+
+aten = torch.ops.aten
 
 
 class ClaimStack:
@@ -39,26 +44,35 @@ class ClaimStack:
 
 
 class LevelWatch(TorchDispatchMode):
-    """Counts distinct values of weights and inputs wherever a low-bit layer convolves."""
+    """Counts distinct values of weights and inputs wherever a low-bit layer multiplies; without ``values`` only how
+    often it does.
+    """
 
-    def __init__(self, stack: ClaimStack):
+    def __init__(self, stack: ClaimStack, values: bool = True):
         super().__init__()
+        self.values = values
         self.problems: list[str] = []
-        self.checked = 0
+        self.checked: Counter[str] = Counter()
+        """Products with weights or between activations, by low-bit layer"""
         self._claims = stack
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        aten = torch.ops.aten
         if self._claims.current and not self._claims.current[1].full_precision:
             if func is aten.convolution.default:
                 self._check(args[0], args[1].flatten(1))
             elif func in (aten.addmm.default, aten.mm.default):
                 self._check(args[-2], args[-1].t())
+            elif func in (aten.bmm.default, aten.baddbmm.default):
+                self._check(args[-2], args[-1].transpose(1, 2).flatten(0, 1))
+            elif func._overloadpacket in flop_registry:
+                self.problems.append(f"{self._claims.current[0]}: {func} multiplies where nobody can count its values")
         return func(*args, **(kwargs or {}))
 
     def _check(self, x: Tensor, weight: Tensor) -> None:
         name, claim = self._claims.current
-        self.checked += 1
+        self.checked[name] += 1
+        if not self.values:
+            return
         levels = 1 + int((weight.sort(dim=1).values.diff(dim=1) != 0).sum(1).max())
         if levels > 2 ** (claim.bits_w * claim.bases):
             claimed = f"{claim.bits_w} bit x {claim.bases} base(s)"

@@ -31,6 +31,8 @@ class PackedLayer(nn.Module):
     """Threads of the kernel, at least 1; None follows ``torch.get_num_threads()``."""
     next: weakref.ref[PackedLayer] | None
     """The layer that this one packs its output for, learnt by `bench.packed.passed_bits`"""
+    runs: list[int]
+    """[how often the kernel ran since somebody set it to 0]; a list, since a module's own attributes are slow to set"""
 
     def __init__(self, spec: LayerSpec, threads: int | None = None):
         """Raises ValueError when the spec is inconsistent, Unsupported when it is beyond the kernels."""
@@ -40,6 +42,7 @@ class PackedLayer(nn.Module):
             raise Unsupported(f"packed kernels reach up to {MAX_KERNEL}x{MAX_KERNEL}, got {spec.kernel}")
         self.threads = threads
         self.next = None
+        self.runs = [0]
         self.geometry, tensors = encode(spec)
         for name, value in tensors.items():
             self.register_buffer(name, value)
@@ -95,6 +98,7 @@ class PackedLayer(nn.Module):
             given = torch.empty((n, height, width, reader._layer.packed_bytes), dtype=torch.uint8)
         native_reader = None if reader is None else reader._layer
         self._layer.run(image, out, shortcut, scale_map, self._threads(), packed, native_reader, given)
+        self.runs[0] += 1
         if x.dim() != 4:
             return out.reshape(*x.shape[:-1], self.geometry.out_channels)
         handover.leave(image_out, self, reader, given)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, Validati
 
 from bench.contract import KEY_PATTERN, Better, Cell, Metric, Outcome, UserError
 from bench.records.earlier_schemas import SCHEMA, upgraded
+from bench.records.plausible import contradictions
 
 Status = Literal["ok", "unsupported", "failed"]
 Damage = Literal["damaged", "misplaced", "future"]
@@ -199,7 +200,7 @@ def from_text(text: str, path: Path) -> Record:
     """Read a record strictly. ``path`` is where it lies: its last three parts must match its cell.
 
     Raises:
-        RecordError: cut short, edited, of a later schema, or in the wrong place.
+        RecordError: cut short, edited, of a later schema, contradicting itself, or in the wrong place.
     """
     again = "Run the same command again: the file is set aside as *.damaged and the cell measured anew"
     try:
@@ -218,6 +219,9 @@ def from_text(text: str, path: Path) -> Record:
         record = Record.model_validate(upgraded(content))
     except ValidationError as error:
         raise RecordError("damaged", path, f"not a valid record ({_first(error)})", again) from None
+    figures = {name: metric.value for name, metric in record.metrics.items()}
+    if wrong := contradictions(figures, record.samples):
+        raise RecordError("damaged", path, f"its figures contradict each other ({wrong[0]})", again)
     if path.parts[-3:] != record.relative_path.parts:
         then = f"Move it to {record.relative_path} inside its store, or delete it"
         raise RecordError("misplaced", path, f"holds the record of {record.cell}, in the wrong place", then)

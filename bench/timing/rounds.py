@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from bench.timing.clock import now
 from bench.timing.memory import page_faults
 
 UNSTABLE_SPREAD = 0.10
@@ -38,11 +38,11 @@ class PartTimer:
             part = getattr(network, name, None)
             if part is not None:
                 self.series[name] = []
-                part.register_forward_pre_hook(lambda *_, n=name: self._started.update({n: time.perf_counter_ns()}))
+                part.register_forward_pre_hook(lambda *_, n=name: self._started.update({n: now()}))
                 part.register_forward_hook(lambda *_, n=name: self._stop(n))
 
     def _stop(self, name: str) -> None:
-        self.series[name].append((time.perf_counter_ns() - self._started[name]) / 1e6)
+        self.series[name].append((now() - self._started[name]) / 1e6)
 
     def clear(self) -> None:
         for samples in self.series.values():
@@ -50,21 +50,26 @@ class PartTimer:
 
 
 def interleave(
-    runs: dict[str, Callable[[], Any]], warmups: int, repeats: int, after: Callable[[str, int, Any], None]
+    runs: dict[str, Callable[[], Any]],
+    warmups: int,
+    repeats: int,
+    after: Callable[[str, int, Any], None],
+    before: Callable[[int], None] = lambda turn: None,
 ) -> tuple[dict[str, list[float]], dict[str, list[int]]]:
     """Time each of ``runs`` once a round, A B A B ..., after ``warmups`` untimed rounds; every sample is kept.
 
     Returns milliseconds and page faults, a sample a round. ``after(name, round, output)`` is called outside the timed
-    region, for warm-ups too (round < 0).
+    region, for warm-ups too (round < 0), as is ``before(round)`` ahead of each round.
     """
     samples: dict[str, list[float]] = {name: [] for name in runs}
     faults: dict[str, list[int]] = {name: [] for name in runs}
     for turn in range(-warmups, repeats):
+        before(turn)
         for name, run in runs.items():
             faulted = page_faults()
-            start = time.perf_counter_ns()
+            start = now()
             output = run()
-            elapsed = (time.perf_counter_ns() - start) / 1e6
+            elapsed = (now() - start) / 1e6
             if turn >= 0:
                 samples[name].append(elapsed)
                 faults[name].append(page_faults() - faulted)

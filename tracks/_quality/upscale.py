@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.contract import UserError
+from bench.nn.output import ODD_RANGE, check_output, range_flags
 from tracks._quality.sets import MEMORY_MB
 from tracks._quality.tiling import Footprint, check_reach, footprint, not_tileable, run_tiled, tiles
 
@@ -53,12 +54,14 @@ class Upscaler:
         memory_mb: float = MEMORY_MB,
         self_ensemble: bool = False,
         twin: nn.Module | None = None,
+        who: str = "the network",
     ) -> None:
         """Take a network, (N, 3, H, W) float32 RGB in [0, 1] -> (N, 3, sH, sW).
 
         Args:
             memory_mb: limit for the activations of one pass, in 10^6 bytes; larger pictures are tiled.
             self_ensemble: average the outputs for the eight flips and turns (Lim et al., CVPRW 2017): the "+".
+            who: name of the network's class, for messages.
             twin: the network whose operations can be followed where those of ``network`` cannot (packed kernels).
         """
         self.network = network.eval().to(device=device, memory_format=torch.channels_last)
@@ -66,6 +69,13 @@ class Upscaler:
         self.seconds, self.tiled = 0.0, False
         self._probed = self.network if twin is None else twin
         self._reach_checked = False
+        self._who, self.odd = who, False
+
+    @property
+    def flags(self) -> list[str]:
+        """What has to be said about the outputs so far, and of how they were made."""
+        told = {ODD_RANGE: self.odd, "self_ensemble": self.self_ensemble}
+        return [flag for flag, holds in told.items() if holds]
 
     @torch.no_grad()
     def __call__(self, lr: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -96,7 +106,7 @@ class Upscaler:
         height, width = image.shape[-2:]
         max_pixels = int(self.memory_mb * 1e6 / self.footprint.bytes_per_pixel)
         if height * width <= max_pixels:
-            return self.network(image)
+            return self._checked(image, self.network(image))
         reach = self.footprint.reach
         if reach is None:
             raise not_tileable("a statistic over the whole picture enters its output")
@@ -105,4 +115,10 @@ class Upscaler:
             check_reach(self._probed, self.scale, reach, self.device)
             self._reach_checked = True
         self.tiled = True
-        return run_tiled(self.network, image, self.scale, plan)
+        return run_tiled(lambda tile: self._checked(tile, self.network(tile)), image, self.scale, plan)
+
+    def _checked(self, image: Tensor, output: Tensor) -> Tensor:
+        """The output, once it is known to be a picture. Raises `UserError` otherwise."""
+        check_output(self._who, output, image, self.scale)
+        self.odd = self.odd or bool(range_flags(output))
+        return output

@@ -18,6 +18,7 @@ from tracks._quality.sets import MEMORY_MB, Options, Remarks, cells_of, inputs_o
 
 if TYPE_CHECKING:
     from bench.pictures.pair import Pair
+    from tracks._quality.trained import Trained
     from tracks._quality.upscale import Upscaler
 
 TRAINED = "trained"
@@ -89,7 +90,7 @@ class Accuracy:
         trained = trained_network(cell, context)
         start = time.perf_counter()
         with exact_float32(settings.threads):
-            upscale, twin = self._upscalers(cell, trained.network, options)
+            upscale, twin = self._upscalers(cell, trained, options)
             extra = ExtraMetrics(options.names("metrics"), str(upscale.device))
             samples, remarks, differences, saved = self._score(cell, context, data, upscale, twin, extra)
         total = time.perf_counter() - start
@@ -100,7 +101,7 @@ class Accuracy:
         return Outcome(
             metrics=metrics,
             samples=samples,
-            flags=[*trained.flags, *remarks.flags, *(["self_ensemble"] if upscale.self_ensemble else [])],
+            flags=[*trained.flags, *remarks.flags, *upscale.flags],
             details=remarks.details
             | {
                 "weights": trained.label,
@@ -126,19 +127,20 @@ class Accuracy:
         check_weights(check_names(options.names("metrics")))
         return options
 
-    def _upscalers(self, cell: Cell, network: Any, options: Options) -> tuple[Upscaler, Upscaler | None]:
+    def _upscalers(self, cell: Cell, trained: Trained, options: Options) -> tuple[Upscaler, Upscaler | None]:
         """The network to score, and the trained one beside it where the packed one is scored."""
         from tracks._quality.upscale import Upscaler, pick_device
 
         packed = options.text("engine", TRAINED) == "packed"
         device = pick_device("cpu" if packed else options.text("device", "auto"))
         memory_mb, ensemble = options.positive("memory_mb", MEMORY_MB), cell.case.endswith(PLUS)
-        trained = Upscaler(network, cell.scale, device, memory_mb, ensemble)
+        scored = Upscaler(trained.network, cell.scale, device, memory_mb, ensemble, who=trained.name)
         if not packed:
-            return trained, None
+            return scored, None
         from bench.packed.pack import pack
 
-        return Upscaler(pack(network), cell.scale, device, memory_mb, ensemble, twin=trained.network), trained
+        twin = pack(trained.network)
+        return Upscaler(twin, cell.scale, device, memory_mb, ensemble, scored.network, trained.name), scored
 
     def _score(
         self, cell: Cell, context: Context, data: Any, upscale: Upscaler, twin: Upscaler | None, extra: Any
@@ -155,7 +157,7 @@ class Accuracy:
             scores = scorer.score(sr)
             if twin is not None:
                 differences.append(abs(scores.psnr_y - scorer.psnr(task.protocol.quantize(twin(pair.given)))))
-                if differences[-1] > ENGINE_TOLERANCE:
+                if not differences[-1] <= ENGINE_TOLERANCE:
                     raise RuntimeError(
                         f"packed and trained network differ by {differences[-1]:.4f} dB on {pair.name}, at most "
                         f"{ENGINE_TOLERANCE:g} is allowed, so no number"

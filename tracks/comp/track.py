@@ -54,9 +54,12 @@ class Comp:
     def run(self, cell: Cell, context: Context) -> Outcome:
         from bench.nn.complexity import count_algorithm, count_reference
         from bench.nn.conventions import PAPERS, STRICT, paper_rule
+        from bench.nn.label import check_label, smooth_image
+        from bench.nn.subject import Subject
 
         algorithm = context.load_algorithm(cell.algo)
         width, height = (int(side) for side in cell.case.split("x"))
+        check_label(algorithm.card, Subject(algorithm, cell.backbone, cell.scale).network, smooth_image())
         net = count_algorithm(algorithm, cell.backbone, cell.scale, (width, height))
         family = BACKBONES[cell.backbone].family if cell.backbone in BACKBONES else "cnn"
         paper, bases = paper_rule(algorithm.card.convention, family), PAPERS["bbcu-bases"]

@@ -13,20 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from bench.contract import Cell, Settings, Unsupported, factor_of
+from bench.nn.complexity import NetworkCount, count_as_run
+from bench.nn.label import check_label
 from bench.nn.network import PARTS
+from bench.nn.output import check_output, range_flags
 from bench.nn.weights import prepare_network
 from bench.packed.pack import load_into, pack, packed_units, save
-from bench.packed.parity import Parity, check_layers
+from bench.packed.parity import check_layers
 from bench.packed.peers import BINARY
 from bench.plan.discover import Loader
 from bench.timing.memory import PeakMemory
-from bench.timing.rounds import PartTimer, interleave, summarize, timing_flags
+from bench.timing.rounds import PartTimer, summarize, timing_flags
 from tracks.infer.engine import run_in_bf16
 from tracks.infer.peers import Peers, peer_metrics, prepare_peers, psnr_db
-from tracks.infer.photo import photo
+from tracks.infer.photo import photos
 from tracks.infer.pieces import in_turn, openvino_layers, take_apart
-
-WARMUPS = 2
+from tracks.infer.rounds import WARMUPS, Slide, WorkWatch, run_rounds
 
 Tell = Callable[[str, float], None]
 
@@ -50,11 +52,19 @@ def through_file(network: nn.Module, header: dict[str, object]) -> tuple[nn.Modu
 
 
 @torch.no_grad()
-def measure(job: dict, tell: Tell) -> dict[str, object]:
-    """An `Outcome`'s fields. Raises Unsupported and UserError with a reason, RuntimeError when parity is lost."""
+def measure(job: dict, tell: Tell, mark: Callable[[str], None]) -> dict[str, object]:
+    """An `Outcome`'s fields. Raises Unsupported and UserError with a reason, RuntimeError when parity is lost.
+
+    ``mark`` is called with ``begin`` and ``end`` around the timed rounds, for whoever has a clock of his own.
+    """
     torch.set_num_threads(job["threads"])
     tell("building", 0.0)
     trained, sha, label = trained_network(job, job["algo"])
+    lr_size = tuple(job["lr_size"])
+    pictures, image_sha = photos(lr_size, job["input"])
+    tell("checking the label", 0.02)
+    check_label(Loader(job["adapters"])(job["algo"]).card, trained, pictures[0])
+    counted = count_as_run(trained, lr_size)
     header = {
         "algorithm": job["algo"],
         "backbone": job["backbone"],
@@ -62,7 +72,7 @@ def measure(job: dict, tell: Tell) -> dict[str, object]:
         "weights_sha256": sha,
     }
     packed, file_bytes = through_file(trained, header)
-    image, image_sha = photo(tuple(job["lr_size"]), job["input"])
+    image = pictures[0]
     engine = {}
     if job["fp_engine"] == "bf16":
         in_float = packed(image)
@@ -73,10 +83,12 @@ def measure(job: dict, tell: Tell) -> dict[str, object]:
         packed(image)
 
     tell("checking parity", 0.05)
-    layers = check_layers(trained, packed, image)
+    check_output(job["adapters"][job["algo"]].rpartition(":")[2], trained(image), image, factor_of(job["level"]))
+    layers = [check_layers(trained, packed, picture) for picture in pictures]
 
+    peers, full, slide = Peers(), None, Slide(pictures)
+    image = slide.image
     runs: dict[str, Callable[[], Any]] = {"packed": lambda: packed(image)}
-    peers, full = Peers(), None
     apart = copy.deepcopy(packed)  # before anything listens to its modules
     if not job["backbone_free"]:
         full, full_sha, _ = trained_network(job, "fp32")
@@ -84,24 +96,23 @@ def measure(job: dict, tell: Tell) -> dict[str, object]:
         runs["fp32"] = lambda: reference(image)
         timers = {"packed": PartTimer(packed, PARTS), "fp32": PartTimer(reference, PARTS)}
         peers = prepare_peers(job["baselines"], full, image, job["threads"], lambda key: tell(f"building {key}", 0.08))
+        slide.followers = peers.follow
         runs |= peers.runs
     else:
         timers = {"packed": PartTimer(packed, PARTS)}
     runs |= pieces_of(apart, image, job, peers)
-    outcomes: list[Parity] = []
     rounds = WARMUPS + job["repeats"]
 
-    def after(name: str, turn: int, output: Tensor) -> None:
+    def heard(name: str, turn: int) -> None:
         if name == "packed":
-            outcomes.append(layers.with_output(output))
             tell(f"round {turn + WARMUPS + 1} of {rounds}", 0.1 + 0.9 * (turn + WARMUPS + 1) / rounds)
         if turn == -1 and name in timers:
             timers[name].clear()
 
-    samples, faults = interleave(runs, WARMUPS, job["repeats"], after)
-    parity = max(outcomes, key=lambda p: p.output_error)
-    if not parity.passed:
-        raise RuntimeError(f"no parity, so no number: {parity.reason()}")
+    mark("begin")
+    work = WorkWatch(packed, counted.calls)
+    samples, faults, parity, seconds = run_rounds(runs, slide, layers, work, job["repeats"], heard)
+    mark("end")
 
     latency = summarize(samples["packed"], job["seed"])
     metrics = {
@@ -116,12 +127,12 @@ def measure(job: dict, tell: Tell) -> dict[str, object]:
     if "p99" in latency:
         metrics["latency_p99_ms"] = latency["p99"]
     metrics |= {f"{part}_ms": float(np.median(series)) for part, series in timers["packed"].series.items()}
-    flags = timing_flags(samples["packed"]) + (["untrained"] if label is None else [])
+    flags = timing_flags(samples["packed"]) + (["untrained"] if label is None else []) + range_flags(layers[0].output)
     if full is not None:
         metrics["fp32_latency_ms"] = float(np.median(samples["fp32"]))
         metrics["speedup"] = _ratio(samples, "fp32", "packed")
         metrics["fp32_file_bytes"] = fp32_bytes
-        metrics["speedup_theory"] = theoretical_speedup(full, trained, tuple(job["lr_size"]))
+        metrics["speedup_theory"] = theoretical_speedup(full, counted, lr_size)
         compared, lost = peer_metrics(samples, peers)
         metrics, flags = metrics | compared, flags + lost
     metrics |= piece_metrics(samples)
@@ -137,9 +148,12 @@ def measure(job: dict, tell: Tell) -> dict[str, object]:
             "weights": label or "seeded, untrained",
             "fp_engine": job["fp_engine"],
             "peers": peers.details(),
+            "layer_calls": sum(counted.calls.values()),
+            "seconds_rounds": seconds,
             "page_faults": {name: int(np.median(counts)) for name, counts in faults.items()},
             "input": {
                 "sha256": image_sha,
+                "crops": len(pictures),
                 "size": list(job["lr_size"]),
                 "file": Path(job["input"]).name if job["input"] else "built-in photograph",
             },
@@ -188,11 +202,8 @@ def _ratio(samples: dict[str, list[float]], above: str, below: str) -> float:
     return float(np.median(np.asarray(samples[above]) / np.asarray(samples[below])))
 
 
-@torch.enable_grad()  # counting runs the training form: the deployed one computes integers, which shapes alone cannot
-def theoretical_speedup(full: nn.Module, trained: nn.Module, lr_size: tuple[int, int]) -> float:
-    """Full precision's operations over this network's, strict convention, at the measured input size."""
-    from bench.nn.complexity import count_network
+def theoretical_speedup(full: nn.Module, counted: NetworkCount, lr_size: tuple[int, int]) -> float:
+    """Full precision's operations over those of the network as ``counted``, strict convention, at the measured size."""
     from bench.nn.conventions import STRICT
 
-    counts = [count_network(copy.deepcopy(network), lr_size) for network in (full, trained)]
-    return STRICT.ops(counts[0]) / STRICT.ops(counts[1])
+    return STRICT.ops(count_as_run(full, lr_size)) / STRICT.ops(counted)

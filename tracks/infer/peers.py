@@ -35,6 +35,8 @@ class Peers:
     psnr: dict[str, float] = field(default_factory=dict)
     """dB against the float32 output of the same network"""
     reasons: dict[str, str] = field(default_factory=dict)
+    follow: Callable[[], None] = lambda: None
+    """To be called when the image has changed: brings every peer's own form of it up to date"""
 
     def details(self) -> dict[str, dict[str, Any]]:
         """Peer -> its library and version, and its reason or the PSNR of its output."""
@@ -51,7 +53,8 @@ def prepare_peers(
     keys: list[str], network: nn.Module, image: Tensor, threads: int, tell: Callable[[str], None]
 ) -> Peers:
     """Build the peers of a full-precision network (channels_last); ``tell`` hears which one is being built."""
-    source, peers = Source(network, image, threads), Peers()
+    source = Source(network, image, threads)
+    peers = Peers(follow=source.follow)
     network(image)
     reference, expected = _timed(lambda: network(image))
     for key in keys:
@@ -80,7 +83,7 @@ def vouch(output: Tensor, reference: Tensor) -> float:
     if output.shape != reference.shape or not bool(torch.isfinite(output).all()):
         raise Unsupported(f"its output is {tuple(output.shape)} and not all finite, or not {tuple(reference.shape)}")
     near = psnr_db(output, reference)
-    if near < FLOOR_DB:
+    if not near >= FLOOR_DB:
         raise Unsupported(f"its output is {near:.1f} dB from the float32 output: no longer the same network")
     return near
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import skimage
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.contract import UserError
@@ -23,6 +24,24 @@ def photo(lr_size: tuple[int, int], file: str | None) -> tuple[Tensor, str]:
     ``lr_size`` is (width, height). The built-in photograph continues by reflection where the crop is larger than it.
     Raises UserError when the user's ``file`` cannot be read or is smaller than the crop.
     """
+    crop = _centre(_pixels(lr_size, file), lr_size)
+    return _tensor(crop), hashlib.sha256(crop.tobytes()).hexdigest()
+
+
+def photos(lr_size: tuple[int, int], file: str | None) -> tuple[list[Tensor], str]:
+    """Three crops of one picture, the central one first, each as `photo` gives it, and one SHA-256 over their pixels.
+
+    The others are the upper left and the lower right corner, mirrored, so that they differ also where the picture is no
+    larger than the crop.
+    """
+    width, height = lr_size
+    pixels = _pixels(lr_size, file)
+    corners = pixels[:height, :width][:, ::-1], pixels[-height:, -width:][::-1]
+    crops = [np.ascontiguousarray(crop) for crop in (_centre(pixels, lr_size), *corners)]
+    return [_tensor(crop) for crop in crops], hashlib.sha256(b"".join(crop.tobytes() for crop in crops)).hexdigest()
+
+
+def _pixels(lr_size: tuple[int, int], file: str | None) -> NDArray[np.uint8]:
     width, height = lr_size
     pixels = read_rgb(Path(file) if file else BUILT_IN)
     down, right = max(0, height - pixels.shape[0]), max(0, width - pixels.shape[1])
@@ -31,8 +50,15 @@ def photo(lr_size: tuple[int, int], file: str | None) -> tuple[Tensor, str]:
             f"{file} is {pixels.shape[1]}x{pixels.shape[0]}, smaller than the input size {width}x{height}. "
             "Give a larger picture or a smaller --lr-size."
         )
-    pixels = np.pad(pixels, ((0, down), (0, right), (0, 0)), mode="symmetric")
+    return np.pad(pixels, ((0, down), (0, right), (0, 0)), mode="symmetric")
+
+
+def _centre(pixels: NDArray[np.uint8], lr_size: tuple[int, int]) -> NDArray[np.uint8]:
+    width, height = lr_size
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
-    crop = np.ascontiguousarray(pixels[top : top + height, left : left + width])
+    return np.ascontiguousarray(pixels[top : top + height, left : left + width])
+
+
+def _tensor(crop: NDArray[np.uint8]) -> Tensor:
     image = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
-    return image.contiguous(memory_format=torch.channels_last), hashlib.sha256(crop.tobytes()).hexdigest()
+    return image.contiguous(memory_format=torch.channels_last)

@@ -89,7 +89,7 @@ def openvino_layers(layers: tuple[Call, ...], threads: int) -> tuple[Callable[[]
         if not isinstance(x, Tensor) or x.dim() != 4:
             raise Unsupported("OpenVINO's binary convolution takes images, not tokens or packed bits")
         run = openvino_layer(call.module.spec, x, skip, threads)
-        if (error := relative_error(run(), call())) > TOLERANCE:
+        if not (error := relative_error(run(), call())) <= TOLERANCE:
             raise Unsupported(
                 f"OpenVINO's binary convolution from {x.shape[1]} channels differs by {error:.2g} of the range on the "
                 "same bits"

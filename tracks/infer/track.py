@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
+from bench.contract.gates import gate
 from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
 from bench.packed.peers import BINARY, PEERS, REFERENCE, pick_peers
+from bench.timing.clock import now
 from bench.timing.heap import STEADY_HEAP
 
 ROOT = Path(__file__).parents[2]
@@ -21,14 +23,15 @@ ENGINES = ("fp32", "bf16")
 
 class Infer:
     name = "infer"
-    version = 2
+    version = 3
     machine_bound = True
     title = "Measured inference"
     about = (
         "One warm process a cell. The packed network is written to its file, loaded back, and timed in turn with the "
-        "full-precision network of the same backbone (A B A B) on a photograph. A number is shown only if, in the same "
-        "run, every integer accumulator equals the trained network's and every timed output agrees with the trained "
-        "output within 1e-5. Full precision is PyTorch float32 in channels_last. Whatever is compared takes turns with "
+        "full-precision network of the same backbone (A B A B) on crops of a photograph, another one each round. A "
+        "number is shown only if, in the same run, every integer accumulator equals the trained network's, every timed "
+        "output agrees with the trained output within 1e-5, and every layer runs in every pass as often as complexity "
+        "counts it. Full precision is PyTorch float32 in channels_last. Whatever is compared takes turns with "
         "it (A B C A B C) on the same input with as many threads, in a process whose heap keeps freed memory, so that "
         "no pass pays page faults for another's (glibc's thresholds; the record counts the faults). Peers run the "
         "full-precision network of the same backbone, or its int8 quantization with ranges taken from the timed "
@@ -152,10 +155,13 @@ def _run_worker(job: dict[str, object], threads: int, progress) -> dict[str, obj
     try:
         worker.stdin.write(json.dumps(job) + "\n")
         worker.stdin.flush()  # left open: the worker ends itself when it closes
+        marks: dict[str, int] = {}
         for line in worker.stdout:
             kind, content = json.loads(line)
             if kind == "progress":
                 progress(*content)
+            elif kind == "mark":
+                marks[content] = now()
             elif kind == "unsupported":
                 raise Unsupported(content)
             elif kind == "user_error":
@@ -163,6 +169,7 @@ def _run_worker(job: dict[str, object], threads: int, progress) -> dict[str, obj
             elif kind == "failed":
                 raise RuntimeError(content)
             else:
+                check_clock(content["details"]["seconds_rounds"], (marks["end"] - marks["begin"]) / 1e9)
                 return content
         code = worker.wait()
         hint = " (killed: out of memory?)" if code == -9 else ""
@@ -172,6 +179,19 @@ def _run_worker(job: dict[str, object], threads: int, progress) -> dict[str, obj
         worker.wait()
         worker.stdin.close()
         worker.stdout.close()
+
+
+@gate("refused", broken_by="tests/test_gates_infer.py::test_a_slowed_clock_gives_no_number")
+def check_clock(inside: float, outside: float) -> None:
+    """The clock that timings are read from is bound before any user's file is imported, and what the measuring process
+    says its rounds took must be what they took by the clock of the process that started it.
+
+    Both in seconds. Raises RuntimeError where they differ by more than a tenth and a quarter of a second.
+    """
+    if not abs(inside - outside) <= 0.1 * outside + 0.25:
+        raise RuntimeError(
+            f"the rounds took {outside:.3g} s, but {inside:.3g} s by the clock of the measuring process, so no number"
+        )
 
 
 TRACK = Infer()

@@ -25,7 +25,8 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
-        say("outcome", measure(job, lambda text, fraction: say("progress", (text, fraction))))
+        outcome = measure(job, lambda text, fraction: say("progress", (text, fraction)), lambda at: say("mark", at))
+        say("outcome", outcome)
     except Unsupported as reason:
         say("unsupported", str(reason))
     except UserError as error:

@@ -97,7 +97,8 @@ class Robust:
         trained = trained_network(cell, context)
         options = self._options(settings)
         device = pick_device(options.text("device", "auto"))
-        upscale = Upscaler(trained.network, cell.scale, device, options.positive("memory_mb", MEMORY_MB))
+        memory_mb = options.positive("memory_mb", MEMORY_MB)
+        upscale = Upscaler(trained.network, cell.scale, device, memory_mb, who=trained.name)
         remarks, clean, bicubic, padded = Remarks(data, task), [], [], 0
         curves: Psnr = {point: [] for point in chosen_damages.points}
         interpolated: Psnr = {point: [] for point in chosen_damages.points}
@@ -121,7 +122,7 @@ class Robust:
         return Outcome(
             metrics=metrics,
             samples={"psnr_clean": clean} | {key(*point): values for point, values in curves.items()},
-            flags=[*trained.flags, *remarks.flags, *damaged_flags],
+            flags=[*trained.flags, *remarks.flags, *upscale.flags, *damaged_flags],
             details=remarks.details | chosen_damages.details
             | {"weights": trained.label, "gap_db": gaps, "psnr_bicubic": bicubic, "padded": padded,
                "psnr_bicubic_damaged": {key(*point): values for point, values in interpolated.items()},

@@ -16,6 +16,8 @@ from torch import nn
 from bench.contract import Cell, Context, Outcome, factor_of
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, load_weights
+from bench.nn.label import check_label, smooth_image
+from bench.nn.subject import Subject
 from bench.nn.training.data import SAMPLE, Pictures, Sampler, load_pictures, to_pairs
 from bench.nn.training.plan import Plan
 from bench.nn.training.run import make_fabric
@@ -79,7 +81,9 @@ def measure(cell: Cell, context: Context, step: tuple[int, int], sweep: tuple[in
     data = str(s.extra.get("train.data", SAMPLE))
     adapters = tuple(context.load_algorithm.adapters.items())
     setting = Setting(adapters, cell.backbone, cell.level, s.seed, s.device, s.threads, data, step, sweep)
+    algorithm = setting.load(cell.algo)
     with _threads(s.threads):
+        check_label(algorithm.card, Subject(algorithm, cell.backbone, cell.scale).network, smooth_image())
         context.progress("iteration time", 0.0)
         times = _times(setting, cell.algo, s.repeats)
         context.progress("memory", 0.2)
@@ -182,7 +186,7 @@ def _sensitivity(setting: Setting, algo: str) -> tuple[list[Run], str | None]:
             plan = replace(_plan(setting), optimizer=optimizer, learning_rate=rate, schedule=schedule)
             network, diverged = _train(setting, algo, plan, teacher)
             psnr = bicubic if diverged else validation.psnr(network)
-            if psnr < start - FALL:
+            if not psnr >= start - FALL:
                 psnr, diverged = bicubic, f"ended {start - psnr:.1f} dB below its start"
             runs.append(Run(optimizer, rate, schedule, psnr, diverged))
     return runs, origin

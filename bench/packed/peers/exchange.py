@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,9 +28,7 @@ def openvino_fp32(source: Source) -> Callable[[], Tensor]:
 
 def openvino_bf16(source: Source) -> Callable[[], Tensor]:
     """Raises Unsupported on a CPU without bfloat16 instructions."""
-    import openvino
-
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise Unsupported("OpenVINO computes in bf16 only where the CPU has instructions for it")
     return _openvino(source.onnx, source, "bf16")
 
@@ -47,15 +47,26 @@ def _ort(path: Path, source: Source) -> Callable[[], Tensor]:
     # Idle threads must not take the cores from whoever is timed next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    feed = {input_name(path): source.image.contiguous().numpy()}
+    feed = {input_name(path): source.copied(Tensor.contiguous).numpy()}
     return lambda: torch.from_numpy(session.run(None, feed)[0])
 
 
-def _openvino(path: Path, source: Source, precision: str) -> Callable[[], Tensor]:
+@cache
+def core() -> Any:
+    """The one OpenVINO Core of this process, kept for its life.
+
+    On CPUs with AMX its plugin gives the thread that makes a Core another stack for signals and frees that stack with
+    the Core, without taking it back: the next signal that Python handles would end the process.
+    """
     import openvino
 
-    model = channels_last(openvino.Core().read_model(path))
-    return compiled(model, [source.image], source.threads, precision)
+    return openvino.Core()
+
+
+def _openvino(path: Path, source: Source, precision: str) -> Callable[[], Tensor]:
+    model = channels_last(core().read_model(path))
+    image = source.copied(lambda image: image.contiguous(memory_format=torch.channels_last))
+    return compiled(model, [image], source.threads, precision)
 
 
 def channels_last(model: object) -> object:
@@ -71,8 +82,6 @@ def channels_last(model: object) -> object:
 
 def compiled(model: object, inputs: list[Tensor], threads: int, precision: str = "f32") -> Callable[[], Tensor]:
     """Runs an OpenVINO model with channels-last ends on ``inputs``; the output lives until the next run."""
-    import openvino
-
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
@@ -80,7 +89,7 @@ def compiled(model: object, inputs: list[Tensor], threads: int, precision: str =
         "INFERENCE_PRECISION_HINT": precision,
         "ENABLE_CPU_PINNING": False,
     }
-    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    request = core().compile_model(model, "CPU", settings).create_infer_request()
     feed = {i: x.permute(0, 2, 3, 1).contiguous().numpy() for i, x in enumerate(inputs)}
 
     def run() -> Tensor:

@@ -19,7 +19,8 @@ def fp32(source: Source) -> Callable[[], Tensor]:
 
 def bf16(source: Source) -> Callable[[], Tensor]:
     """Weights and activations in bfloat16; the output stays so. CPUs without bf16 instructions emulate it, slowly."""
-    network, image = copy.deepcopy(source.network).to(torch.bfloat16), source.image.to(torch.bfloat16)
+    network = copy.deepcopy(source.network).to(torch.bfloat16)
+    image = source.copied(lambda image: image.to(torch.bfloat16))
     return lambda: network(image)
 
 

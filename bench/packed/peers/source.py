@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +24,19 @@ class Source:
     network: nn.Module
     image: Tensor
     threads: int
+    _copies: list[tuple[Tensor, Callable[[Tensor], Tensor]]] = field(default_factory=list)
     _folder: tempfile.TemporaryDirectory = field(default_factory=tempfile.TemporaryDirectory)
+
+    def copied(self, form: Callable[[Tensor], Tensor]) -> Tensor:
+        """The image in another form, in memory of its own that `follow` keeps up to date."""
+        copy = form(self.image).clone()
+        self._copies.append((copy, form))
+        return copy
+
+    def follow(self) -> None:
+        """Bring every copy to what the image holds now."""
+        for copy, form in self._copies:
+            copy.copy_(form(self.image))
 
     @cached_property
     def onnx(self) -> Path:

@@ -1,0 +1,1 @@
+"""Methods that do not do what they say: for each gate of the benchmark one that it must stop."""
