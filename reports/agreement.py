@@ -1,122 +1,55 @@
-"""Does the harness tell the truth? Our order of methods beside the published one, per publication, scale and data set.
+"""Does the harness tell the truth? Our order of methods beside the published one, as tables of a page.
 
-Only records of equal training budget are compared with each other; methods without parameters join every budget.
+Only networks of equal training, start and bits are compared; what was not trained, or was rebuilt to match print,
+counts for nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from bench.contract.weight_labels import UNKNOWN, budget_of
-from bench.records.published import Published
+from bench.records.experiments import Experiment
 from bench.records.record import Record
-from bench.scoring.agreement import FEWEST, Agreement, Flip, agree
+from bench.scoring.agreement import FEWEST_DRAWN, MOST_ORDERS, Flip
+from reports.comparisons import Comparison, Key, comparisons
 from reports.known import Known, backbone_title
 from reports.table import Column, Entry, Row, Table
 from reports.tables import BACKBONE, METHOD, SCALE, case_title, cases_in_order
 from reports.text import clean
 
 TITLE = "Does the order agree with the papers?"
-ANY_BUDGET = ""
-FLOOR = "bilinear"
-"""What SRResNet adds its details to"""
 ROUNDING_DB = 0.0051
 """Two decimals are printed."""
-Key = tuple[str, str, int, str, str]
-"""(publication, backbone, scale, data set, budget)"""
 
-SOURCE = Column("source", "Publication", "Where the published values are printed", text=True)
+SOURCE = Column("source", "Publication", "Where the published values are printed, and the table's number", text=True)
 DATASET = Column("dataset", "Data set", "Test set", text=True)
-BUDGET = Column("budget", "Our budget", "What our training spent: iterations x batch x patch side", text=True)
+FOOTING = Column("footing", "Ours", "How our methods stood to each other in training", text=True)
+BUDGET = Column("budget", "Budget", "What our training spent: iterations x batch x patch side", text=True)
 
 SUMMARY = (
-    SOURCE, BACKBONE, SCALE, DATASET, BUDGET,
-    Column("methods", "Methods", "Methods with a value in both, full precision and bicubic included", digits=0),
-    Column("spearman", "Spearman", "Rank correlation of our PSNR with the published PSNR, -1 to 1", better="higher"),
-    Column("kendall", "Kendall", "tau-b of the same, -1 to 1", better="higher"),
+    SOURCE, BACKBONE, SCALE, DATASET,
+    Column("bits", "Bits", "Weights / activations of the methods compared", "W/A", text=True),
+    FOOTING, BUDGET,
+    Column("methods", "n", "Trained quantizers with a value in both; full precision, interpolation and rebuilt rows "
+           "count for nothing", digits=0),
+    Column("kendall", "Kendall", "tau-b of our PSNR and the published PSNR, -1 to 1", better="higher"),
+    Column("interval", "95 %", "Of Kendall, by drawing the methods anew (bootstrap)", text=True),
+    Column("chance", "By chance", "Share of all orders that agree at least as well; exact up to "
+           f"{MOST_ORDERS} methods", digits=3),
+    Column("spearman", "Spearman", "Rank correlation of the same, -1 to 1", better="higher", shown=False),
     Column("flips", "Flips", "Pairs of methods that stand the other way round here", better="lower", digits=0),
     Column("beyond", "Beyond seeds", "Flips larger than the standard deviation between seeds explains", digits=0),
 )  # fmt: skip
 FLIPS = (
-    SOURCE, SCALE, DATASET,
+    SOURCE, SCALE, DATASET, FOOTING,
     Column("better", "Published better", "Better in the publication", text=True),
     Column("worse", "Ours better", "Better here", text=True),
     Column("published_db", "Published gap", "Advantage in the publication", "dB"),
     Column("own_db", "Our gap", "Advantage here, the other way round", "dB"),
     Column("spread_db", "Seeds", "Standard deviation between seeds of such a difference", "dB"),
+    Column("why", "Experiment", "What an experiment of ours says of the cause", text=True),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One ranking of ours beside one published ranking."""
-
-    key: Key
-    own: Mapping[str, Sequence[float]]
-    """Method, with ``+`` behind it where self-ensembled -> PSNR of each seed, in dB."""
-    published: Mapping[str, float]
-    result: Agreement
-    floor: float | None = None
-    """PSNR of `FLOOR` on the same pictures, in dB."""
-
-
-def comparisons(records: Iterable[Record], known: Known, papers: Sequence[str] = ()) -> list[Comparison]:
-    """Every published table that shares at least `FEWEST` methods with our records of one budget.
-
-    ``papers``: keys of publications to be compared with; empty for all.
-    """
-    own: dict[tuple[str, int, str, str], dict[str, dict[int, float]]] = {}
-    bits: dict[str, tuple[int, int]] = {}
-    for record in records:
-        found = _psnr(record)
-        if found is None or (card := known.cards.get(record.cell.algo)) is None:
-            continue
-        cell, (budget, value) = record.cell, found
-        name = cell.algo + ("+" if cell.case.endswith("+") else "")
-        bits[name] = (card.bits_w, card.bits_a)
-        place = (cell.backbone, cell.scale, cell.case.removesuffix("+"), budget)
-        own.setdefault(place, {}).setdefault(name, {})[record.provenance.seed] = value
-    made = []
-    for (backbone, scale, dataset, budget), methods in sorted(own.items()):
-        if budget == ANY_BUDGET:
-            continue
-        without_parameters = own.get(("none", scale, dataset, ANY_BUDGET), {})
-        joined = {**methods, **without_parameters}
-        floor = next(iter(without_parameters.get(FLOOR, {}).values()), None)
-        for paper in papers or dict.fromkeys(row.paper for row in known.published):
-            rows = (row for row in known.published if row.paper == paper)
-            theirs = _printed(rows, backbone, scale, dataset, bits)
-            seeds = {name: list(joined[name].values()) for name in joined if name in theirs}
-            if len(seeds) >= FEWEST:
-                key = (paper, backbone, scale, dataset, budget)
-                made.append(Comparison(key, seeds, theirs, agree(seeds, theirs), floor))
-    return made
-
-
-def _psnr(record: Record) -> tuple[str, float] | None:
-    """(budget, PSNR) of a record that says something about a method; None for others."""
-    measured = record.metrics.get("psnr_y")
-    if record.cell.track != "accuracy" or record.status != "ok" or measured is None or "untrained" in record.flags:
-        return None
-    if record.cell.backbone == "none":
-        return ANY_BUDGET, measured.value
-    return budget_of(record.flags) or UNKNOWN, measured.value
-
-
-def _printed(
-    rows: Iterable[Published], backbone: str, scale: int, dataset: str, bits: Mapping[str, tuple[int, int]]
-) -> dict[str, float]:
-    """Method -> PSNR as one publication prints it for a network, scale and data set."""
-    found: dict[str, float] = {}
-    for row in rows:
-        if row.kind != "value" or row.psnr_db is None or row.backbone not in (backbone, "none"):
-            continue
-        if (row.scale, row.dataset) != (scale, dataset) or row.algo not in bits:
-            continue
-        if row.bits_w is None or (row.bits_w, row.bits_a) == bits[row.algo]:
-            found.setdefault(row.algo, row.psnr_db)
-    return found
+NO_EXPERIMENT = "none"
 
 
 def agreement_tables(records: Sequence[Record], known: Known, papers: Sequence[str] = ()) -> list[Table]:
@@ -126,7 +59,7 @@ def agreement_tables(records: Sequence[Record], known: Known, papers: Sequence[s
         return []
     summary = Table("agreement", "Our order beside the published order", SUMMARY, tuple(_summary(c) for c in found))
     flips = [
-        _row(c, number, _flip(flip, known)) for c in found for number, flip in enumerate(c.result.flips)
+        _row(c, number, _flip(flip, c.key, known)) for c in found for number, flip in enumerate(c.result.flips)
     ]  # fmt: skip
     pairs = Table("flips", "Pairs that stand the other way round", FLIPS, tuple(flips), notes=_notes(found))
     return [summary, *_values(found, known), *([pairs] if flips else [])]
@@ -139,12 +72,22 @@ def _notes(found: Sequence[Comparison]) -> tuple[str, ...]:
 
 
 def _row(comparison: Comparison, number: object, entries: Mapping[str, Entry], algo: str = "") -> Row:
-    paper, backbone, scale, dataset, budget = comparison.key
+    key = comparison.key
     common = {
-        "source": Entry(paper), "backbone": Entry(backbone_title(backbone)), "scale": Entry(scale),
-        "dataset": Entry(case_title(dataset)), "budget": Entry(budget),
+        "source": Entry(_source(key)), "backbone": Entry(backbone_title(key.backbone)), "scale": Entry(key.scale),
+        "dataset": Entry(case_title(key.dataset)), "footing": Entry(key.footing), "budget": Entry(key.budget),
+        "bits": Entry(_bits(key)),
     }  # fmt: skip
-    return Row(".".join(map(str, (*comparison.key, number))), algo, backbone, scale, {**common, **entries})
+    place = (key.paper, key.table, key.backbone, key.scale, key.dataset, key.footing, key.budget, _bits(key), number)
+    return Row(".".join(map(str, place)), algo, key.backbone, key.scale, {**common, **entries})
+
+
+def _source(key: Key) -> str:
+    return f"{key.paper}, {key.table}"
+
+
+def _bits(key: Key) -> str:
+    return f"{key.bits[0]}/{key.bits[1]}"
 
 
 def _summary(comparison: Comparison) -> Row:
@@ -152,22 +95,33 @@ def _summary(comparison: Comparison) -> Row:
     beyond = [flip.beyond_spread for flip in result.flips]
     entries = {
         "methods": Entry(len(result.methods)),
-        "spearman": Entry(result.spearman),
         "kendall": Entry(result.kendall),
+        "interval": Entry(note=f"fewer than {FEWEST_DRAWN} methods")
+        if result.interval is None
+        else Entry("{:.2f} to {:.2f}".format(*result.interval)),
+        "chance": Entry(result.chance),
+        "spearman": Entry(result.spearman),
         "flips": Entry(len(result.flips)),
         "beyond": Entry(note="no method has two seeds") if None in beyond else Entry(beyond.count(True)),
     }
     return _row(comparison, "", entries)
 
 
-def _flip(flip: Flip, known: Known) -> dict[str, Entry]:
+def _flip(flip: Flip, key: Key, known: Known) -> dict[str, Entry]:
+    pair = {flip.better, flip.worse}
+    told = [one for one in known.experiments if one.about(pair, key.backbone, key.scale)]
     return {
         "better": Entry(_title(flip.better, known)),
         "worse": Entry(_title(flip.worse, known)),
         "published_db": Entry(flip.published_db),
         "own_db": Entry(flip.own_db),
         "spread_db": Entry(flip.spread_db),
+        "why": Entry(" ".join(map(_told, told)) or NO_EXPERIMENT),
     }
+
+
+def _told(experiment: Experiment) -> str:
+    return clean(f"{experiment.tried}: {experiment.found} ({experiment.where}).", 400)
 
 
 def _title(name: str, known: Known) -> str:
@@ -176,42 +130,49 @@ def _title(name: str, known: Known) -> str:
 
 
 def _values(found: Sequence[Comparison], known: Known) -> list[Table]:
-    """One table for each publication, backbone, scale and budget: a method a row, ours beside theirs by data set."""
-    groups: dict[tuple[str, str, int, str], dict[str, Comparison]] = {}
+    """One for each published table, backbone, scale, bits and training: a method a row, ours beside theirs by set."""
+    groups: dict[tuple[object, ...], dict[str, Comparison]] = {}
     for c in found:
-        paper, backbone, scale, dataset, budget = c.key
-        groups.setdefault((paper, backbone, scale, budget), {})[dataset] = c
-    tables = []
-    for (paper, backbone, scale, budget), by_set in groups.items():
-        sets = cases_in_order(by_set)
-        columns, rows = [METHOD], {}
-        for dataset in sets:
-            c, group = by_set[dataset], case_title(dataset)
-            columns += [
-                Column(f"{dataset}:own", "Ours", "Our PSNR on Y, mean over seeds", "dB", "higher", group=group),
-                Column(f"{dataset}:published", "Published", "PSNR as printed", "dB", "higher", group=group),
-                Column(f"{dataset}:rank", "Rank", "Our rank / published rank", group=group, text=True),
-            ]
-            for name, entries in _ranked(c, dataset).items():
-                rows.setdefault(name, {"method": Entry(_title(name, known))}).update(entries)
-        title = f"{backbone_title(backbone)} x{scale}, {paper}, {budget}"
-        first = by_set[sets[0]]
-        lines = [_row(first, name, entries, name.removesuffix("+")) for name, entries in rows.items()]
-        source = known.sources.get(paper)
-        about = clean(source.citation) if source else ""
-        key = f"values-{paper}-{backbone}-x{scale}"
-        tables.append(Table(key, title, tuple(columns), tuple(lines), about, _silent(by_set, known)))
-    return tables
+        key = c.key
+        place = (key.paper, key.table, key.backbone, key.scale, key.bits, key.footing, key.budget)
+        groups.setdefault(place, {})[key.dataset] = c
+    return [_value_table(by_set, known) for by_set in groups.values()]
+
+
+def _value_table(by_set: Mapping[str, Comparison], known: Known) -> Table:
+    sets = cases_in_order(by_set)
+    first = by_set[sets[0]]
+    columns, rows = [METHOD], {}
+    for dataset in sets:
+        group = case_title(dataset)
+        columns += [
+            Column(f"{dataset}:own", "Ours", "Our PSNR on Y, mean over seeds", "dB", "higher", group=group),
+            Column(f"{dataset}:published", "Published", "PSNR as printed", "dB", "higher", group=group),
+            Column(f"{dataset}:rank", "Rank", "Our rank / published rank; apart: counts for nothing", group=group,
+                   text=True),
+        ]  # fmt: skip
+        for name, entries in _ranked(by_set[dataset], dataset).items():
+            rows.setdefault(name, {"method": Entry(_title(name, known))}).update(entries)
+    key = first.key
+    title = (
+        f"{backbone_title(key.backbone)} x{key.scale}, {_source(key)}, {_bits(key)} bits, {key.footing}, {key.budget}"
+    )
+    lines = [_row(first, name, entries, name.removesuffix("+")) for name, entries in rows.items()]
+    source = known.sources.get(key.paper)
+    about = clean(source.citation) if source else ""
+    words = (key.paper, key.table, key.backbone, f"x{key.scale}", *map(str, key.bits), key.footing, key.budget)
+    name = "-".join(("values", *(word.replace(" ", "_").replace("'", "") for word in words)))
+    return Table(name, title, tuple(columns), tuple(lines), about, _silent(by_set, known))
 
 
 def _silent(by_set: Mapping[str, Comparison], known: Known) -> tuple[str, ...]:
     """A note on each method that is printed with the values of the interpolation SRResNet adds its details to."""
 
     def adds_nothing(name: str) -> bool:
-        own = [c for c in by_set.values() if name in c.result.methods]
+        own = [c for c in by_set.values() if name in c.published]
         return all(c.floor is not None and abs(c.published[name] - c.floor) < ROUNDING_DB for c in own)
 
-    names = dict.fromkeys(name for c in by_set.values() for name in c.result.methods)
+    names = dict.fromkeys(name for c in by_set.values() for name in c.published)
     return tuple(
         f"{_title(name, known)} is printed with the values of bilinear interpolation, to the last digit: the published "
         "network adds nothing to the enlarged input."
@@ -220,15 +181,18 @@ def _silent(by_set: Mapping[str, Comparison], known: Known) -> tuple[str, ...]:
 
 
 def _ranked(c: Comparison, dataset: str) -> dict[str, dict[str, Entry]]:
-    means = {name: sum(c.own[name]) / len(c.own[name]) for name in c.result.methods}
+    """Rows by published PSNR; ranks among those that count."""
+    means = {name: sum(values) / len(values) for name, values in c.own.items()}
+
+    def rank(name: str) -> str:
+        ours = 1 + sum(other > means[name] for other in means.values())
+        return f"{ours} / {1 + sum(c.published[other] > c.published[name] for other in means)}"
+
     return {
         name: {
-            f"{dataset}:own": Entry(value),
+            f"{dataset}:own": Entry(means.get(name, c.apart.get(name))),
             f"{dataset}:published": Entry(c.published[name]),
-            f"{dataset}:rank": Entry(
-                f"{1 + sum(other > value for other in means.values())} / "
-                f"{1 + sum(c.published[other] > c.published[name] for other in means)}"
-            ),
+            f"{dataset}:rank": Entry(rank(name) if name in means else "apart"),
         }
-        for name, value in means.items()
+        for name in sorted(c.published, key=lambda name: (-c.published[name], name))
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bench.contract import Card, UserError
 from bench.contract.backbones import BACKBONES
 from bench.plan.discover import discover
+from bench.records.experiments import Experiment, load_experiments
 from bench.records.published import Published, Source, load, sources
 from bench.records.record import Record
 from reports.text import clean
@@ -22,6 +23,7 @@ class Known:
     """Track -> (title, what is measured and how)."""
     published: tuple[Published, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
+    experiments: tuple[Experiment, ...] = ()
     problems: tuple[str, ...] = ()
     """What could not be read; printed on the page instead of stopping it."""
 
@@ -65,16 +67,18 @@ def known(cards: Mapping[str, Card] | None = None, records: Iterable[Record] = (
     tracks: dict[str, tuple[str, str]] = {}
     quotes: list[Published] = []
     origins: Mapping[str, Source] = {}
+    tried: tuple[Experiment, ...] = ()
     try:
         registry = discover()
         found, tracks = registry.cards, {key: (track.title, track.about) for key, track in registry.tracks.items()}
     except UserError as error:
         problems.append(clean(error))
     try:
-        quotes, origins = load(), sources()
+        quotes, origins, tried = load(), sources(), load_experiments()
     except UserError as error:
         problems.append(clean(error))
-    return Known({**_noted(records), **found, **(cards or {})}, tracks, tuple(quotes), origins, tuple(problems))
+    everyone = {**_noted(records), **found, **(cards or {})}
+    return Known(everyone, tracks, tuple(quotes), origins, tried, tuple(problems))
 
 
 def _noted(records: Iterable[Record]) -> dict[str, Card]:

@@ -29,6 +29,7 @@ METHODS = (
         bits_w=1,
         bits_a=1,
         **PAPER,
+        rebuilt=True,
         family="binary",
         provenance=(
             "the shortcuts without scale and normalisation. Our reconstruction of the Bi-Real rows that "

@@ -29,6 +29,7 @@ METHODS = (
         bits_w=1,
         bits_a=1,
         **PAPER,
+        rebuilt=True,
         family="binary",
         provenance=(
             "put one for one where the backbone's convolutions stand, without normalisation and behind its ReLU. Our "

@@ -40,6 +40,9 @@ class Card:
     printed_of: str = ""
     """Key of the method whose paper's own start and image range this entry has; it stands beside that method as what
     the paper printed, and in no ranking."""
+    rebuilt: bool = False
+    """True for our reconstruction of a row that tables print, rather than of a method; it counts in no comparison of
+    orders."""
     backbone_free: bool = False
     """True for a method that is no network (bicubic): its cells carry the backbone ``none``."""
     family: str = ""

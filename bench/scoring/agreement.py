@@ -1,18 +1,26 @@
-"""Does a ranking of ours agree with a published one? Correlations, and every pair that stands the other way round."""
+"""Does a ranking of ours agree with a published one? Correlations with what they are worth, and every flipped pair."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from math import hypot
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import kendalltau, spearmanr
 
 from bench.scoring.means import quadratic_mean, sample_sd
 
 FEWEST = 3
 """Methods below which a rank correlation says nothing."""
+FEWEST_DRAWN = 5
+"""Methods below which drawing them anew says nothing: of three that agree, every draw agrees."""
+MOST_ORDERS = 8
+"""Up to so many methods all orders are counted; beyond, SciPy's test stands in."""
+DRAWS = 4000
+INTERVAL = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -36,13 +44,18 @@ class Flip:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two rankings of the same methods compare."""
+    """How two rankings of the same methods compare. Correlations are None with fewer than `FEWEST` or all ties."""
 
     methods: tuple[str, ...]
     """Best first, by the publication."""
     spearman: float | None
     kendall: float | None
-    """tau-b. Both are None with fewer than `FEWEST` methods, or where all values are equal."""
+    """tau-b"""
+    interval: tuple[float, float] | None
+    """95 % of tau-b when the methods are drawn anew with replacement: what it would be had others been compared. None
+    with fewer than `FEWEST_DRAWN` methods."""
+    chance: float | None
+    """Share of all orders of ours, each equally likely, whose tau-b is at least as high; exact up to `MOST_ORDERS`."""
     flips: tuple[Flip, ...]
     """Largest difference of ours first."""
 
@@ -62,14 +75,45 @@ def agree(own: Mapping[str, Sequence[float]], published: Mapping[str, float]) ->
         for first, second in combinations(names, 2)
         if published[first] > published[second] and means[second] > means[first]
     ]  # fmt: skip
-    theirs, ours = [published[name] for name in names], [means[name] for name in names]
+    theirs, ours = (np.array([each[name] for name in names]) for each in (published, means))
     enough = len(names) >= FEWEST and len(set(theirs)) > 1 and len(set(ours)) > 1
     return Agreement(
         tuple(names),
         float(spearmanr(theirs, ours).statistic) if enough else None,
         float(kendalltau(theirs, ours).statistic) if enough else None,
+        _interval(theirs, ours) if enough and len(names) >= FEWEST_DRAWN else None,
+        _chance(theirs, ours) if enough else None,
         tuple(sorted(flips, key=lambda flip: -flip.own_db)),
     )
+
+
+def _interval(theirs: NDArray[np.float64], ours: NDArray[np.float64]) -> tuple[float, float]:
+    """Bootstrap over methods; draws of which all values of one side are equal say nothing and are left out."""
+    drawn = np.random.default_rng(0).integers(len(ours), size=(DRAWS, len(ours)))
+    agreeing, pairs_theirs, pairs_ours = (
+        (a * b)[drawn[:, :, None], drawn[:, None, :]].sum((1, 2))
+        for a, b in ((_signs(theirs), _signs(ours)), (_signs(theirs),) * 2, (_signs(ours),) * 2)
+    )
+    known = (pairs_theirs > 0) & (pairs_ours > 0)
+    taus = agreeing[known] / np.sqrt(pairs_theirs[known] * pairs_ours[known])
+    low, high = np.quantile(taus, INTERVAL)
+    return float(low), float(high)
+
+
+def _chance(theirs: NDArray[np.float64], ours: NDArray[np.float64]) -> float:
+    if len(ours) > MOST_ORDERS:
+        return float(kendalltau(theirs, ours, alternative="greater").pvalue)
+    orders = np.array(list(permutations(range(len(ours)))))
+    signs, found = _signs(theirs), np.zeros(len(orders), int)
+    mine = _signs(ours)
+    for first, second in combinations(range(len(ours)), 2):
+        found += signs[first, second] * mine[orders[:, first], orders[:, second]]
+    return float(np.mean(found >= found[0]))
+
+
+def _signs(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(i, j) -> sign of value i minus value j"""
+    return np.sign(values[:, None] - values[None, :]).astype(np.int64)
 
 
 def _spreads(own: Mapping[str, Sequence[float]]) -> dict[str, float] | None:
