@@ -131,6 +131,8 @@ def test_irnet_and_recu_bound_every_sum_and_start_inside() -> None:
         for unit in parts_of(network.body[0], Unit):
             nn.init.zeros_(unit.norm.weight)
         assert torch.equal(network.body[0](x), x.clamp(-1, 1))
+        network = build_network(method, "srresnet", 2)
+        assert all(bool((unit.norm.weight == 1 / 32).all()) for unit in parts_of(network, Unit))
         inside = network.head(torch.rand(1, 3, 24, 24) * network.image_range).abs() < 1
         assert network.image_range == 10 and inside.float().mean() > 0.8
         assert build_network(method, "edsr", 2).image_range == 1

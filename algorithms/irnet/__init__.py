@@ -12,8 +12,8 @@ CARD = Card(
     family="binary",
     provenance=(
         "official code: estimator starts at t = 1e-3, as in its CIFAR trainer (0.1 in the paper, recalled: an option), "
-        "order sign - conv - BN - shortcut - Hardtanh around every convolution, as in both its ResNets. The image "
-        "enters in [0, 10] on SRResNet, in [0, 1] elsewhere, so that features start within Hardtanh's bounds (ours)"
+        "order sign - conv - BN - shortcut - Hardtanh around every convolution, as in both its ResNets. On equal "
+        "footing the image enters in [0, 10] (SRResNet) or [0, 1] and gains start at 1/32, since sums are bounded (ours)"
     ),
     formula="y = hardtanh(x + BN(2^s_o sign(W') * sign(x))), W' standardised, s_o = round(log2 mean|W'_o|)",
     deploy={"Larq": "", "daBNN": ""},

@@ -35,7 +35,8 @@ class IRNet(Algorithm):
         return BoundedBlock(self, channels, res_scale, attention)
 
     def build(self, backbone: str, scale: int) -> nn.Module:
-        return fit_bounds(super().build(backbone, scale), backbone)
+        network = super().build(backbone, scale)
+        return network if self.as_printed else fit_bounds(network, backbone)
 
     def on_progress(self, network: nn.Module, progress: float) -> None:
         """t runs from its first to its last value at a constant rate of log t."""

@@ -12,8 +12,8 @@ CARD = Card(
     family="binary",
     provenance=(
         "official code: the scale per channel is learned (the slides call it a statistic); order sign - conv - BN - "
-        "shortcut - Hardtanh around every convolution, as in its ResNets. The image enters in [0, 10] on SRResNet, "
-        "in [0, 1] elsewhere, so that features start within Hardtanh's bounds (our reading)"
+        "shortcut - Hardtanh around every convolution, as in its ResNets. On equal footing the image enters in [0, 10] "
+        "(SRResNet) or [0, 1] and gains start at 1/32, since sums are bounded (ours)"
     ),
     formula="y = hardtanh(x + BN(gamma_o sign(clamp(W', -q, q)) * sign(x))), W' standardised, q = -E|W'| ln(2 - 2 tau)",
     deploy={"Larq": "", "daBNN": ""},

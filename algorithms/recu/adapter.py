@@ -33,7 +33,8 @@ class ReCU(Algorithm):
         return BoundedBlock(self, channels, res_scale, attention)
 
     def build(self, backbone: str, scale: int) -> nn.Module:
-        return fit_bounds(super().build(backbone, scale), backbone)
+        network = super().build(backbone, scale)
+        return network if self.as_printed else fit_bounds(network, backbone)
 
     def on_progress(self, network: nn.Module, progress: float) -> None:
         """tau rises from 0.85 to 0.99, slowly first."""

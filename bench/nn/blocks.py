@@ -31,8 +31,18 @@ class BoundedBlock(ResidualBlock):
         return F.hardtanh(super().forward(x))
 
 
+SMALL_GAIN = 1 / 32
+"""Where the gains of `fit_bounds` start: SRResNet's 32 units together then add as much as one would by itself"""
+
+
 def fit_bounds(network: nn.Module, backbone: str) -> nn.Module:
-    """Let features start inside [-1, 1], where Hardtanh tells them apart: the image enters in [0, 1], and on SRResNet,
-    whose head starts at a tenth, in [0, 10]. A range of 255 would turn features into signs at the first sum."""
+    """Equal footing for bounded sums: features start inside [-1, 1], where Hardtanh tells them apart, and what a unit
+    adds is small beside them, since a sum that is cut off at 1 remembers nothing but its last few terms.
+
+    The image enters in [0, 1], and on SRResNet, whose head starts at a tenth, in [0, 10]; a range of 130 or 255 would
+    turn features into signs at the first sum. Normalisation gains start at `SMALL_GAIN`.
+    """
     network.image_range = 10.0 if backbone == "srresnet" else 1.0
+    for unit in parts_of(network, Unit):
+        nn.init.constant_(unit.norm.weight, SMALL_GAIN)
     return network
