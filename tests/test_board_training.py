@@ -18,7 +18,7 @@ from bench.nn.starts import STARTS
 from bench.nn.training import sweep as sweeping
 from bench.nn.training.data import load_pictures
 from bench.nn.training.plan import make_plan
-from bench.nn.training.run import RECORD, WEIGHTS, Trial
+from bench.nn.training.run import RECORD, WEIGHTS, Job, Trial
 from bench.nn.training.step import Stepper
 from bench.nn.training.sweep import RATES, RESULT, best_rate
 from bench.nn.unit import Unit
@@ -52,8 +52,9 @@ def test_a_board_training_finds_its_rate_and_says_so(data: Path, tmp_path: Path)
     folder = tmp_path / "small.srresnet.x2.board-s0"
     record = json.loads((folder / RECORD).read_text())
     trials = record["sweep"]
-    assert [trial["learning_rate"] for trial in trials] == list(RATES)
-    best = max(trials, key=lambda trial: trial["psnr_y"])
+    assert [trial["learning_rate"] for trial in trials[:4]] == list(RATES)
+    last = [trial for trial in trials if trial["iterations"] == trials[-1]["iterations"]]
+    best = max(last, key=lambda trial: trial["psnr_y"])
     assert record["plan"]["learning_rate"] == best["learning_rate"]
     assert record["plan"]["schedule"] == "cosine" and record["training"] == "board"
     assert own_label(folder / WEIGHTS) == "own-board-20x2x8"
@@ -76,7 +77,7 @@ def test_a_training_killed_in_its_sweep_goes_on_there(
         patch.setattr(Stepper, "step", crashing)
         main(words(data, tmp_path / "killed"))
     folder = tmp_path / "killed" / "small.srresnet.x2.board-s0"
-    assert len(json.loads((folder / RESULT).read_text())) == 2
+    assert len(json.loads((folder / RESULT).read_text())) == 2  # rates, of the first length
     assert main([*words(data, tmp_path / "killed"), "--resume"]) == 0
     other = tmp_path / "straight" / folder.name
     assert (folder / WEIGHTS).read_bytes() == (other / WEIGHTS).read_bytes()
@@ -108,15 +109,32 @@ def test_a_grid_is_every_combination(data: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "small.srresnet.x2.smoke-s0", "small.srresnet.x2.smoke-s3",
     ]  # fmt: skip
-    with pytest.raises(SystemExit):
+    with pytest.raises(UserError, match="whole number from 0"):
         main([*grid, "--seed", "-1"])
 
 
 def test_the_best_rate_is_the_highest_score_and_of_equal_ones_the_smallest() -> None:
     trials = [Trial(1e-4, 20.0), Trial(3e-4, 21.0), Trial(1e-3, 21.0), Trial(3e-3, None, "diverged")]
     assert best_rate(trials, "any") == 3e-4
+    assert best_rate([*trials, Trial(1e-3, 19.0, iterations=2)], "any") == 1e-3  # the longest trials decide
     with pytest.raises(Unsupported, match="diverges at every"):
         best_rate(trials[-1:], "any")
+
+
+@pytest.mark.parametrize(("gain", "lengths"), [(1.0, {2}), (0.05, {2, 4, 8})])
+def test_a_sweep_that_taught_nothing_is_run_longer(
+    gain: float, lengths: set[int], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trial(job: Job, rate: float, iterations: int, *_: object) -> Trial:
+        tried.append(iterations)
+        return Trial(rate, 20.0 + gain * (rate == 1e-3), "", iterations, 20.0)
+
+    tried: list[int] = []
+    monkeypatch.setattr(sweeping, "_trial", trial)
+    assert main(words(data, tmp_path)) == 0
+    assert set(tried) == lengths and len(tried) == 4 * len(lengths)
+    record = json.loads((tmp_path / "small.srresnet.x2.board-s0" / RECORD).read_text())
+    assert record["plan"]["learning_rate"] == 1e-3
 
 
 def test_a_damaged_sweep_is_named(tmp_path: Path) -> None:

@@ -64,6 +64,10 @@ class Trial:
     """dB on the held-out pictures at the end of the trial; None when it diverged"""
     diverged: str = ""
     """Why it has no PSNR"""
+    iterations: int = 0
+    """Length of the trial"""
+    start_psnr_y: float | None = None
+    """dB on the same pictures of the untrained network"""
 
 
 def make_fabric(device: str = "cpu", devices: int = 1, precision: str = "fp32") -> Fabric:

@@ -26,32 +26,53 @@ from bench.nn.training.validate import Validation
 RATES = (1e-4, 3e-4, 1e-3, 3e-3)
 SHARE = 10
 """A rate is tried for one iteration in so many of the run, along a cosine of that length."""
+LEARNT_DB = 0.1
+"""A sweep in which no trial gains so much on its start says nothing of the rates. It is run again twice as long, at
+most half as long as the run: full precision on SRResNet stays at interpolation for the first hundred iterations."""
 RESULT = "sweep.json"
-"""What a finished sweep leaves in the run's folder"""
+"""What a sweep leaves in the run's folder"""
 
 
 def sweep(
     job: Job, fabric: Fabric, pictures: Pictures, held_out: Validation, listen: Callable[[Job], Listener]
 ) -> list[Trial] | None:
-    """Try every rate for ``job``, whose own rate does not count; None when stopped by a signal.
+    """Try every rate for ``job``, whose own rate does not count; the trials of the last length, or None when stopped.
 
     What is finished stays in the run's folder, so a sweep that was killed goes on with the rate it was at.
     """
+    iterations = max(1, job.plan.iterations // SHARE)
     found = read(job.folder)
-    for rate in RATES[len(found) :]:
-        trial = _trial(job, rate, fabric, pictures, held_out, listen)
-        if trial is None:
-            return None
-        found.append(trial)
-        if fabric.is_global_zero:
-            text = json.dumps([asdict(trial) for trial in found], indent=1, allow_nan=False)
-            write_whole(job.folder / RESULT, (text + "\n").encode())
-            shutil.rmtree(_folder(job, rate), ignore_errors=True)
-    return found
+    while True:
+        mine = [trial for trial in found if trial.iterations == iterations]
+        for rate in RATES[len(mine) :]:
+            trial = _trial(job, rate, iterations, fabric, pictures, held_out, listen)
+            if trial is None:
+                return None
+            mine.append(trial)
+            found.append(trial)
+            if fabric.is_global_zero:
+                text = json.dumps([asdict(trial) for trial in found], indent=1, allow_nan=False)
+                write_whole(job.folder / RESULT, (text + "\n").encode())
+                shutil.rmtree(_folder(job, rate), ignore_errors=True)
+        if any(map(_learnt, mine)) or 4 * iterations > job.plan.iterations or not any(map(_alive, mine)):
+            return found
+        iterations *= 2
+
+
+def _alive(trial: Trial) -> bool:
+    return trial.psnr_y is not None
+
+
+def _learnt(trial: Trial) -> bool:
+    start, end = trial.start_psnr_y, trial.psnr_y
+    return start is not None and end is not None and end - start >= LEARNT_DB
 
 
 def read(folder: Path) -> list[Trial]:
-    """The trials that a run's folder knows of, in the order of `RATES`. Raises UserError for a damaged file."""
+    """The trials that a run's folder knows of, shortest first and in the order of `RATES`.
+
+    Raises UserError for a damaged file.
+    """
     path = folder / RESULT
     if not path.is_file():
         return []
@@ -59,16 +80,20 @@ def read(folder: Path) -> list[Trial]:
         found = [Trial(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error}). Delete it; the sweep is then run again.") from None
-    if tuple(trial.learning_rate for trial in found) != RATES[: len(found)]:
+    if any(trial.learning_rate != RATES[place % len(RATES)] for place, trial in enumerate(found)):
         raise UserError(f"{path} holds a sweep of other rates than {RATES}. Start anew in another folder with --out.")
     return found
 
 
 def best_rate(trials: list[Trial], name: str) -> float:
-    """The rate of the highest PSNR; of equal ones the smallest. Raises Unsupported when every trial diverged."""
-    alive = [trial for trial in trials if trial.psnr_y is not None]
+    """The rate of the highest PSNR among the longest trials; of equal ones the smallest.
+
+    Raises Unsupported when every one of them diverged.
+    """
+    longest = max(trial.iterations for trial in trials)
+    alive = [trial for trial in trials if trial.iterations == longest and trial.psnr_y is not None]
     if not alive:
-        rates = ", ".join(f"{trial.learning_rate:g}" for trial in trials)
+        rates = ", ".join(f"{rate:g}" for rate in RATES)
         raise Unsupported(f"{name} diverges at every learning rate of the sweep ({rates}): untrainable at this budget")
     return max(alive, key=lambda trial: (trial.psnr_y, -trial.learning_rate)).learning_rate
 
@@ -80,12 +105,12 @@ def _folder(job: Job, rate: float) -> Path:
 def _trial(
     job: Job,
     rate: float,
+    iterations: int,
     fabric: Fabric,
     pictures: Pictures,
     held_out: Validation,
     listen: Callable[[Job], Listener],
 ) -> Trial | None:
-    iterations = max(1, job.plan.iterations // SHARE)
     plan = replace(job.plan, iterations=iterations, learning_rate=rate)
     short = replace(job, plan=plan, folder=_folder(job, rate), resume=True, validate_every=iterations)
     listener = listen(short)
@@ -93,8 +118,9 @@ def _trial(
         if not train(short, fabric, pictures, held_out, listener):
             return None
     except Diverged as error:
-        return Trial(rate, None, f"{error.what} is not finite in iteration {error.iteration}: {error.where}")
+        why = f"{error.what} is not finite in iteration {error.iteration}: {error.where}"
+        return Trial(rate, None, why, iterations)
     finally:
         listener.close()
-    record = json.loads((short.folder / RECORD).read_text(encoding="utf-8"))
-    return Trial(rate, record["validation"]["psnr_y"])
+    scores = json.loads((short.folder / RECORD).read_text(encoding="utf-8"))["validation"]
+    return Trial(rate, scores["psnr_y"], iterations=iterations, start_psnr_y=scores["psnr_y_start"])
