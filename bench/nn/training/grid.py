@@ -211,11 +211,7 @@ class Run:
         if trials is None:
             return None
         rate = best_rate(trials, job.algorithm.card.name)
-        told = ", ".join(
-            f"{t.learning_rate:g} {'diverged' if t.psnr_y is None else f'{t.psnr_y:.2f} dB'} ({t.iterations})"
-            for t in trials
-        )
-        s.say(f"{self.name}: learning rate {rate:g}; tried (iterations): {told}")
+        s.say(f"{self.name}: learning rate {rate:g}; tried: {', '.join(map(str, trials))}")
         return replace(job, plan=replace(job.plan, learning_rate=rate), trials=tuple(trials))
 
     def _teacher(self) -> nn.Module:

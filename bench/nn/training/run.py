@@ -69,6 +69,10 @@ class Trial:
     start_psnr_y: float | None = None
     """dB on the same pictures of the untrained network"""
 
+    def __str__(self) -> str:
+        score = "diverged" if self.psnr_y is None else f"{self.psnr_y:.2f} dB"
+        return f"{self.learning_rate:g} {score} after {self.iterations}"
+
 
 def make_fabric(device: str = "cpu", devices: int = 1, precision: str = "fp32") -> Fabric:
     """Fabric on one CPU process, one or several GPUs (DDP). ``device``: cpu, cuda or auto.
