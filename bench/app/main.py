@@ -110,14 +110,15 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
         sys.stdout.write(dry_run(planned(), flags.wide))
         return 0
     from bench.app.progress import Progress
-    from bench.app.run import execute, show_plan, show_results
+    from bench.app.results import show_plan, show_results
+    from bench.app.run import execute
 
-    with store.writing():
+    with store.writing() as claims:
         cells = planned()
         show_plan(cells)
         bar = Progress(sum(item.fate != "done" for item in cells))
         context = Context(settings, registry.loader, registry.cards, bar.update, store.root / FOLDER)
-        summary = execute(cells, tracks, context, stamp, store, bar)
+        summary = execute(cells, tracks, context, stamp, store, bar, claims)
     pages = store.root / "report" if flags.out else PAGES
     return show_results(summary, store, pages, formats, registry.cards, flags.wide)
 

@@ -71,6 +71,13 @@ class Progress:
         self.bar.n = self.ended
         self.bar.refresh()
 
+    def leave(self) -> None:
+        """One cell fewer: another process has measured it."""
+        self.total -= 1
+        if self.bar is not None:
+            self.bar.total = self.total
+            self.bar.refresh()
+
     def close(self) -> None:
         self._over.set()
         if self.bar is not None:

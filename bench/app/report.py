@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.app.flags import Parser
 from bench.app.main import FORMATS, LOCAL_STORE, PAGES, ROOT
-from bench.app.run import reports_exist
+from bench.app.results import reports_exist
 from bench.contract import UserError
 from bench.contract.extras import install_command
 from bench.pictures.catalog import SETS

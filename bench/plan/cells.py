@@ -13,7 +13,7 @@ from bench.contract.extras import require
 from bench.contract.names import comma_separated
 from bench.plan.discover import Registry
 from bench.plan.identity import Identity, Stamp
-from bench.records.record import RecordError, check_cell
+from bench.records.record import Record, RecordError, check_cell
 from bench.records.store import Store
 
 PRESETS = Path(__file__).parent / "presets"
@@ -45,6 +45,15 @@ class PlannedCell:
     identity: Identity
     path: Path
     """Of its record, measured or not"""
+    earlier: Record | None = None
+    """What lay there when the plan was made"""
+
+    def measured_since(self, store: Store) -> Record | None:
+        """The record that another process has made of this cell since the plan was made, if it holds."""
+        record = store.reread(self.path)
+        if record is None or record == self.earlier or self.identity.differences(record):
+            return None
+        return record
 
 
 def preset_names() -> list[str]:
@@ -150,10 +159,10 @@ def plan(
             _check(cell, track)
             identity = stamp.identity(cell, track)
             path = store.path(cell, stamp.machine.id if track.machine_bound else None, settings.seed)
-            fate, why = _fate(store, path, identity)
+            fate, why, earlier = _fate(store, path, identity)
             if force and fate == "done":
                 fate, why = "run", "measured again on request"
-            planned.append(PlannedCell(cell, fate, why, identity, path))
+            planned.append(PlannedCell(cell, fate, why, identity, path, earlier))
     names = [str(item.cell) for item in planned]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"a track names the same cell twice: {', '.join(sorted(twice))}")
@@ -168,17 +177,17 @@ def _check(cell: Cell, track: Track) -> None:
         raise ValueError(f"track {track.name} names a cell of track {cell.track}")
 
 
-def _fate(store: Store, path: Path, identity: Identity) -> tuple[Fate, str]:
+def _fate(store: Store, path: Path, identity: Identity) -> tuple[Fate, str, Record | None]:
     try:
         record = store.read(path)
     except RecordError as error:
         if error.damage == "future":
             raise
-        return "run", f"{path}: {error.what}; it will be set aside as *.damaged"
+        return "run", f"{path}: {error.what}; it will be set aside as *.damaged", None
     if record is None:
-        return "run", "not measured yet"
+        return "run", "not measured yet", None
     if differences := identity.differences(record):
-        return "stale", "; ".join(differences)
+        return "stale", "; ".join(differences), record
     if record.status == "failed":
-        return "run", f"failed before: {record.reason}"
-    return "done", "" if record.status == "ok" else f"{record.status}: {record.reason}"
+        return "run", f"failed before: {record.reason}", record
+    return "done", "" if record.status == "ok" else f"{record.status}: {record.reason}", record

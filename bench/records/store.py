@@ -1,18 +1,20 @@
-"""A folder of records. Writing is atomic; reading is strict; nothing that can be read is ever lost."""
+"""A folder of records. Writing is atomic; reading is strict; nothing that can be read is ever lost.
+
+Several processes may write one store, on one machine or on many: each holds a cell's claim while it measures it.
+"""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.contract import Cell, UserError
-from bench.contract.atomic_files import write_atomic
+from bench.contract.atomic_files import leftovers, write_atomic
+from bench.records.claims import Claims
 from bench.records.record import Record, RecordError, from_text, relative_path, to_text
 from bench.records.saved_pictures import FOLDER
 
@@ -38,7 +40,18 @@ class Store:
         return self.root / relative_path(cell, machine, seed)
 
     def read(self, path: Path) -> Record | None:
-        """The record at ``path``; None when there is no file. Raises `RecordError` when it cannot be trusted."""
+        """The record at ``path``; None when there is no file. Raises `RecordError` when it cannot be trusted.
+
+        What cannot be trusted is read once more: a network file system may show an older state of a file for a moment.
+        """
+        try:
+            return self._read(path)
+        except RecordError as error:
+            if error.damage == "future":
+                raise
+            return self._read(path)
+
+    def _read(self, path: Path) -> Record | None:
         again = "Run the same command again: the file is set aside as *.damaged and the cell measured anew"
         try:
             return from_text(path.read_text(encoding="utf-8"), path)
@@ -47,6 +60,16 @@ class Store:
         except (OSError, UnicodeDecodeError) as error:
             raise RecordError("damaged", path, f"cannot be read ({error})", again) from None
 
+    def reread(self, path: Path) -> Record | None:
+        """The same after asking for the folder anew, which network file systems remember for a while; None also for a
+        record that cannot be trusted."""
+        with suppress(OSError):
+            next(path.parent.iterdir(), None)
+        try:
+            return self.read(path)
+        except RecordError:
+            return None
+
     def files(self) -> Iterator[Path]:
         """Every file that claims to be a record, sorted. Leftovers of a killed run are not among them."""
         for path in sorted(self.root.glob("*/*/*.json")):
@@ -54,18 +77,15 @@ class Store:
                 yield path
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the store for one run: check that it can be written, lock out others, sweep a killed run's leftovers.
-
-        The lock belongs to the process, so a killed run never blocks the next one, nor do its children.
+    def writing(self) -> Iterator[Claims]:
+        """The claims of one run, which shares the store with others (see `bench.records.claims`).
 
         Raises:
-            UserError: the folder cannot be made or written, or another run is writing to it.
+            UserError: the folder cannot be made or written.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = open(self.root / ".lock", "a+b")  # noqa: SIM115 (closed below, after the run)
-            with tempfile.NamedTemporaryFile(dir=self.root, prefix=".", suffix=".tmp"):
+            with tempfile.TemporaryFile(dir=self.root):
                 pass
         except OSError as error:
             file = self.root.exists() and not self.root.is_dir()
@@ -74,26 +94,18 @@ class Store:
                 f"results folder {self.root} cannot be written ({why}). "
                 "Nothing was measured. Free it, or choose another with --out DIR."
             ) from None
-        with lock:
-            try:
-                # A record lock (not flock): worker processes that outlive a killed run must not hold it.
-                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                taken = error.errno in (errno.EACCES, errno.EAGAIN)
-                why = "is in use by another run" if taken else f"cannot be locked ({error.strerror})"
-                raise UserError(
-                    f"results folder {self.root} {why}. "
-                    "Wait until that run ends, or choose another folder, on a local disk, with --out DIR."
-                ) from None
-            for leftover in self.root.rglob(".*.tmp"):
-                leftover.unlink(missing_ok=True)
-            yield
+        claims = Claims(self.root)
+        try:
+            yield claims
+        finally:
+            claims.close()
 
     def write(self, record: Record) -> Path:
         """Put a record in its place (see `bench.contract.atomic_files.write_atomic`).
 
         An unreadable file that lies there is first set aside as ``*.damaged``; a good record that would give way to
-        one without numbers is kept as ``*.previous``.
+        one without numbers is kept as ``*.previous``. Whoever writes holds the cell's claim, and sweeps what killed
+        owners of it left half written.
 
         Raises:
             UserError: the disk refused (full, read-only).
@@ -103,12 +115,25 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._make_way(path, record)
             write_atomic(path, to_text(record).encode())
+            self.sweep(path)
         except OSError as error:
             raise UserError(
                 f"{path} cannot be written ({error.strerror or error}). Earlier records are safe; "
                 "free space or fix the folder, then run the same command again."
             ) from None
         return path
+
+    def sweep(self, path: Path) -> None:
+        """Remove what killed owners of a record's cell left half written. Its claim must be held."""
+        for leftover in leftovers(path):
+            leftover.unlink(missing_ok=True)
+
+    def tidy(self, claims: Claims, paths: Sequence[Path]) -> None:
+        """Remove what killed runs left of finished cells: their claims, and halves of records beside whole ones."""
+        for path in claims.abandoned(paths):
+            with claims.taking(path) as mine:
+                if mine:
+                    self.sweep(path)
 
     def _make_way(self, path: Path, record: Record) -> None:
         try:
