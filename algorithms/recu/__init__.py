@@ -13,7 +13,7 @@ CARD = Card(
     provenance=(
         "official code: the scale per channel is learned (the slides call it a statistic); order sign - conv - BN - "
         "shortcut - Hardtanh around every convolution, as in its ResNets. On equal footing the image enters in [0, 10] "
-        "(SRResNet) or [0, 1] and gains start at 1/32, since sums are bounded (ours)"
+        "(SRResNet) or [0, 1] and gains start at 1/32: sums are bounded (ours)"
     ),
     formula="y = hardtanh(x + BN(gamma_o sign(clamp(W', -q, q)) * sign(x))), W' standardised, q = -E|W'| ln(2 - 2 tau)",
     deploy={"Larq": "", "daBNN": ""},
