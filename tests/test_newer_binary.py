@@ -7,6 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from algorithms.adabin.adapter import AdaBin
+from algorithms.adabin.unit import AdaptiveUnit
 from algorithms.bisr.adapter import AffineSign, BiSR, threshold_of
 from algorithms.dabc.adapter import DABC, ImageScaledUnit
 from algorithms.reste.adapter import GradedLayerSign, Power, ReSTE
@@ -16,12 +18,13 @@ from bench.layer.reference import quantize_input
 from bench.layer.spec import LayerSpec
 from bench.nn.algorithm import Algorithm, parts_of
 from bench.nn.build import build_network
+from bench.nn.estimators import poly, sign
 from bench.nn.unit import Unit
 from bench.packed.pack import pack, packed_units
 from bench.packed.parity import check_parity
 
 
-@pytest.mark.parametrize("method", [BiSR(), DABC(), ReSTE(), SCALES()], ids=lambda m: m.card.key)
+@pytest.mark.parametrize("method", [AdaBin(), BiSR(), DABC(), ReSTE(), SCALES()], ids=lambda m: m.card.key)
 @torch.no_grad()
 def test_every_binary_convolution_runs_packed(tiny: None, method: Algorithm) -> None:
     network = perturb(build_network(method, "srresnet", 2)).eval()
@@ -131,3 +134,41 @@ def test_scales_shifts_and_rescales_by_the_image() -> None:
     conv = F.conv2d(torch.sign(x + both[:, :8]), unit.unit.quantize_weight(unit.unit.weight), padding=1)
     pixels = torch.sigmoid((unit.pixels.weight.view(1, 8, 1, 1) * x).sum(1, keepdim=True) + unit.pixels.bias)
     torch.testing.assert_close(unit(x), x + conv * pixels * torch.sigmoid(both[:, 8:]), atol=1e-5, rtol=1e-5)
+
+
+# AdaBin
+
+
+@pytest.mark.parametrize("size", [(6, 7), (2, 1), (3, 3)])
+def test_adabin_multiplies_two_free_values_by_two_free_values(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    unit = perturb(AdaptiveUnit(4, 5, 3)).eval()
+    for distance, center in ((1.3, 0.4), (-0.7, -0.2)):
+        unit.unit.quantize_act.distance.data.fill_(distance)
+        unit.center.data.fill_(center)
+        x = torch.randn(2, 4, *size)
+        weight = unit.unit.weight
+        mean, spread = weight.mean((1, 2, 3), keepdim=True), weight.std((1, 2, 3), keepdim=True, correction=0)
+        weight = torch.where(weight >= mean, spread, -spread) + mean
+        inputs = distance * (torch.where((x - center) / distance >= 0, 1.0, -1.0) + center)
+        y = unit.norm(F.conv2d(inputs, weight, padding=1))
+        expected = torch.where(y >= 0, unit.bend.positive * y, unit.bend.negative * y)
+        torch.testing.assert_close(unit(x), expected, atol=1e-5, rtol=1e-5)
+        with torch.no_grad():
+            torch.testing.assert_close(unit(x), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_adabins_gradients_are_those_of_the_whole_expression() -> None:
+    torch.manual_seed(0)
+    unit = perturb(AdaptiveUnit(4, 4, 3)).train()
+    unit.center.data.fill_(0.3)
+    x, upstream = torch.randn(2, 4, 6, 7, requires_grad=True), torch.randn(2, 4, 6, 7)
+    own = [x, unit.unit.weight, unit.center, unit.unit.quantize_act.distance]
+    got = torch.autograd.grad((unit(x) * upstream).sum(), own)
+    weight = unit.unit.quantize_weight(unit.unit.weight)
+    distance, center = unit.unit.quantize_act.distance, unit.center
+    inputs = distance * (sign((x - center) / distance, poly) + center)
+    y = unit.norm(F.conv2d(inputs, weight, padding=1)) + x
+    expected = torch.autograd.grad((unit.bend(y) * upstream).sum(), own)
+    for mine, whole in zip(got, expected, strict=True):
+        torch.testing.assert_close(mine, whole, atol=1e-4, rtol=1e-4)
