@@ -24,12 +24,12 @@ class Axis:
 class Scale:
     """Data to pixels on one axis, with round ticks."""
 
-    def __init__(self, low: float, high: float, start: float, end: float, log: bool = False) -> None:
+    def __init__(self, low: float, high: float, start: float, end: float, log: bool = False, pad: float = 0.06) -> None:
         self.log = log
         if log:
             low, high = log10(low), log10(high)
-        pad = (high - low) * 0.06 or 0.5
-        self.low, self.high, self.start, self.end = low - pad, high + pad, start, end
+        room = (high - low) * pad if high > low else 0.5
+        self.low, self.high, self.start, self.end = low - room, high + room, start, end
 
     def __call__(self, value: float) -> float:
         value = log10(value) if self.log else value

@@ -41,6 +41,11 @@ class Known:
         card = self.cards.get(algo)
         return clean(card.family, 30) or "other" if card else "other"
 
+    def hue(self, algo: str) -> str:
+        """Which of a chart's four colours a method has: its family's, or ``other``."""
+        family = self.family(algo)
+        return family if family in ("reference", "binary", "low-bit") else "other"
+
     def reference(self, algo: str) -> bool:
         """True for methods that others are compared with: full precision and bicubic."""
         return self.family(algo) == "reference" or algo in ("fp32", "bicubic")

@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bench.contract.damage_sets import IMAGENET_C, MILD, damages_of
 from bench.records.record import Record
 from bench.scoring.means import mean
-from bench.scoring.robust import CLEAN, CORRUPTED
 from bench.scoring.rule import ScoringRule
 from reports import svg
 from reports.axes import Axis
 from reports.board import Board
 from reports.known import Known, backbone_title
 from reports.layout import PARTS_MS
+from reports.robustness import robustness_panels
 from reports.tables import case_title, cases_in_order
 from reports.text import clean
 
@@ -44,10 +45,9 @@ def figures(records: Sequence[Record], known: Known) -> list[Figure]:
     counts = Counter((r.cell.backbone, r.cell.scale) for r in records if r.cell.backbone != "none")
     networks = sorted(network for network, _ in counts.most_common(MOST_NETWORKS))
     made = [
-        draw(records, network, known)
-        for draw in (_psnr_latency, _psnr_ops, _speedups, _parts, _robustness)
-        for network in networks
+        draw(records, network, known) for draw in (_psnr_latency, _psnr_ops, _speedups, _parts) for network in networks
     ]
+    made += [_robustness(records, network, damages, known) for network in networks for damages in (MILD, IMAGENET_C)]
     return [figure for figure in made if figure is not None and figure.picture]
 
 
@@ -120,46 +120,21 @@ def _parts(records: Sequence[Record], network: Network, known: Known) -> Figure 
     return Figure("parts", title, caption, svg.stacked(title, rows, "ms"), *network)
 
 
-def _robustness(records: Sequence[Record], network: Network, known: Known) -> Figure | None:
-    """PSNR over severity, as the gain over the baseline where that was damaged too: most damage dwarfs the methods."""
-    baseline = ScoringRule().baseline
-    curves = _curves(records, network)
-    level = curves.get(baseline)
-    charts: dict[str, list[svg.Series]] = {}
-    for algo, values in curves.items():
-        shown = {place: v - level[place] for place, v in values.items() if place in level} if level else values
-        for corruption in dict.fromkeys(name for name, _ in shown if name != CLEAN):
-            spots = {severity: v for (name, severity), v in shown.items() if name in (corruption, CLEAN)}
-            xs = tuple(sorted(spots))
-            one = svg.Series(known.method(algo), _family(known, algo), algo, xs, tuple(spots[x] for x in xs))
-            charts.setdefault(corruption, []).append(one)
-    name = known.method(baseline)
-    axis = Axis(f"over {name} (dB)" if level else "PSNR-Y (dB)")
-    pictures = []
-    for corruption, series in sorted(charts.items()):
-        words = corruption.replace("_", " ")
-        pictures.append(svg.lines(words, series, Axis(words), axis))
-    title = f"Robustness over severity: {_title(network)}"
-    what = f"PSNR-Y minus {name}'s on the same damaged pictures" if level else "PSNR-Y"
-    caption = f"{what}, as the low-resolution input is corrupted; severity 0 is the clean input."
-    return Figure("robustness", title, caption, "".join(pictures), *network)
-
-
-def _curves(records: Sequence[Record], network: Network) -> dict[str, dict[tuple[str, int], float]]:
-    """Algorithm -> (corruption, severity), or (`CLEAN`, 0) -> PSNR, mean over seeds and the data sets that all have."""
-    own = _of(records, network, "robust")
-    cases: dict[str, set[str]] = {}
-    for record in own:
-        cases.setdefault(record.cell.algo, set()).add(record.cell.case)
-    common = set.intersection(*cases.values()) if cases else set()
-    found: dict[str, dict[tuple[str, int], list[float]]] = {}
-    for record in own:
-        for key, measured in record.metrics.items() if record.cell.case in common else ():
-            match = CORRUPTED.fullmatch(key)
-            place = (match["corruption"], int(match["severity"])) if match else (key, 0)
-            if match or key == CLEAN:
-                found.setdefault(record.cell.algo, {}).setdefault(place, []).append(measured.value)
-    return {algo: {place: mean(values) for place, values in places.items()} for algo, places in found.items()}
+def _robustness(records: Sequence[Record], network: Network, damages: str, known: Known) -> Figure | None:
+    """One small chart a damage: the gain over the baseline on the same damaged pictures, which most damage dwarfs."""
+    rule = ScoringRule()
+    own = [record for record in _of(records, network, "robust") if damages_of(record.cell.case) == damages]
+    drawn = robustness_panels(own, known, rule)
+    if not drawn:
+        return None
+    title = f"{'What mild damage leaves' if damages == MILD else 'Under ImageNet-C'}: {_title(network)}"
+    full, base = known.method(rule.full_precision), known.method(rule.baseline)
+    caption = (
+        f"PSNR-Y minus {base}'s on the same damaged pictures, in dB ({damages}). Dashed: {full}; dotted: {base}. Ring: "
+        f"{full} meets {base}; dot: a method meets {full}. What begins below {base} has nothing to "
+        "lose; where it leaves a chart it runs along the edge."
+    )
+    return Figure("robustness", title, caption, drawn, *network)
 
 
 def _quality(records: Sequence[Record], network: Network, others: Iterable[str]) -> tuple[dict[str, float], list[str]]:
@@ -205,12 +180,7 @@ def _of(records: Sequence[Record], network: Network, track: str) -> list[Record]
 
 def _point(known: Known, algo: str, network: Network, x: float, y: float, table: str, tip: str) -> svg.Point:
     row = f"{table}/{algo}.{network[0]}.x{network[1]}"
-    return svg.Point(x, y, known.method(algo), _family(known, algo), row, tip)
-
-
-def _family(known: Known, algo: str) -> str:
-    family = known.family(algo)
-    return family if family in ("reference", "binary", "low-bit") else "other"
+    return svg.Point(x, y, known.method(algo), known.hue(algo), row, tip)
 
 
 def _title(network: Network) -> str:

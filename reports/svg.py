@@ -24,17 +24,6 @@ class Point:
     tip: str
 
 
-@dataclass(frozen=True)
-class Series:
-    """A line in a small chart: y over x = 0, 1, 2 ..."""
-
-    label: str
-    family: str
-    algo: str
-    xs: tuple[float, ...]
-    ys: tuple[float, ...]
-
-
 def scatter(
     title: str, points: Sequence[Point], x: Axis, y: Axis, front: bool = False, diagonal: bool = False,
     levels: Sequence[tuple[str, float]] = (),
@@ -72,7 +61,7 @@ def scatter(
             f'<a href="#row={escape(point.row)}" class="pt f-{escape(point.family)}"><title>{escape(point.tip)}</title>'
             f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4.5"/>{text}</a>'
         )
-    return _svg(title, WIDTH, HEIGHT, parts)
+    return drawing(title, WIDTH, HEIGHT, parts)
 
 
 def _floor(ys: Sequence[float]) -> float:
@@ -88,22 +77,6 @@ def pareto(points: Sequence[Point]) -> list[Point]:
         if not front or point.y > front[-1].y:
             front.append(point)
     return front
-
-
-def lines(title: str, series: Sequence[Series], x: Axis, y: Axis, width: int = 300, height: int = 210) -> str:
-    """Small chart of several lines; the page highlights one when its name is pointed at."""
-    xs = [v for one in series for v in one.xs]
-    ys = [v for one in series for v in one.ys]
-    if not xs:
-        return ""
-    sx = Scale(min(xs), max(xs), LEFT - 6, width - RIGHT)
-    sy = Scale(min(ys), max(ys), height - BOTTOM, TOP)
-    parts = [axes(sx, sy, x, y, sorted(set(xs)))]
-    for one in series:
-        path = " ".join(f"{sx(a):.0f},{sy(b):.1f}" for a, b in zip(one.xs, one.ys, strict=True))
-        kind = f'class="ln f-{escape(one.family)}" data-algo="{escape(one.algo)}"'
-        parts.append(f'<polyline {kind} points="{path}"/>')
-    return _svg(title, width, height, parts)
 
 
 def intervals(title: str, rows: Sequence[tuple[str, int, int, int]]) -> str:
@@ -126,7 +99,7 @@ def intervals(title: str, rows: Sequence[tuple[str, int, int, int]]) -> str:
             f'<line x1="{sx(best):.1f}" x2="{sx(worst):.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<circle cx="{sx(rank):.1f}" cy="{y:.1f}" r="4.5"/></g>'
         )
-    return _svg(title, WIDTH, height, parts)
+    return drawing(title, WIDTH, height, parts)
 
 
 def stacked(title: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]]], unit: str) -> str:
@@ -156,7 +129,7 @@ def stacked(title: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]]],
                 f"<title>{escape(tip)}</title></rect>"
             )
             at += wide
-    return _svg(title, WIDTH, height, out)
+    return drawing(title, WIDTH, height, out)
 
 
 def _verticals(sx: Scale, ticks: Iterable[float], top: int, bottom: int) -> list[str]:
@@ -168,7 +141,8 @@ def _verticals(sx: Scale, ticks: Iterable[float], top: int, bottom: int) -> list
     ]
 
 
-def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
+def drawing(title: str, width: int, height: int, parts: Sequence[str]) -> str:
+    """A picture of that size, in pixels, with its name for those who do not see it."""
     return (
         f'<svg viewBox="0 0 {width} {height}" role="group" aria-label="{escape(title)}" '
         f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'

@@ -170,7 +170,7 @@ def test_plots_open_the_drawer_and_follow_filters(visit: Callable[..., Any]) -> 
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.locator("figure.fig-robustness:visible .chips button", has_text="FRB").click()
-    expect(page.locator("figure.fig-robustness:visible .ln.on")).to_have_count(4)
+    expect(page.locator("figure.fig-robustness:visible polyline.ln.on")).to_have_count(4)
 
 
 def test_header_and_first_column_stay(visit: Callable[..., Any]) -> None:
