@@ -13,7 +13,7 @@ from fakes.tracks.count import Count
 from bench.contract import Cell, Outcome, Settings, Track, UserError
 from bench.plan.cells import PlannedCell, load_preset, pick, pick_scales, plan, preset_names
 from bench.plan.discover import Registry, discover
-from bench.plan.identity import Stamp, hash_files
+from bench.plan.identity import Stamp
 from bench.records.machine import ROOT, git_state, this_machine, versions
 from bench.records.record import SCHEMA, Record
 from bench.records.store import Store
@@ -124,13 +124,7 @@ def test_the_methods_own_code_decides(tmp_path: Path, monkeypatch: pytest.Monkey
     (folder / "__pycache__/adapter.pyc").write_bytes(b"x")
     assert grid.why(name).startswith("done")
     (folder / "adapter.py").write_text("one = 2\n")
-    assert grid.why(name) == "stale: the algorithm's code or the shared network code changed"
-
-
-def test_the_packed_runtime_decides_only_where_the_machine_does(grid: Grid) -> None:
-    planned = {item.cell.track: item.identity for item in grid()}
-    assert planned["count"].native_sha256 is None
-    assert planned["clock"].native_sha256 == hash_files([ROOT / "bench/layer", ROOT / "bench/packed"])
+    assert grid.why(name) == "stale: algs.solo changed"
 
 
 @pytest.mark.parametrize("damage", [lambda text: text[:500], lambda text: text.replace('"seed": 0', '"seed": 1')])

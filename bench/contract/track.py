@@ -32,6 +32,9 @@ class Track(Protocol):
 
     A track that takes options of its own (``--set track.option=value``) names them in ``options``: name -> help.
     One that needs more than the base installation has a method ``extras(settings)``: extras of pyproject.toml.
+    A track that also runs methods which its cells do not name, as full precision, has their keys in ``companions``.
+    Where some cells leave a room of the program alone that the track imports, ``without(cell, settings)`` names it: its
+    changes then do not make them stale.
     """
 
     name: str

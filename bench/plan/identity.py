@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bench.contract import Cell, Outcome, Settings, Track, UserError
+from bench.plan.closure import NATIVE, Closures
 from bench.plan.discover import Found, Registry
 from bench.records.machine import ROOT, cpu_isa, git_state, this_machine, version_of, versions
 from bench.records.record import CardNote, Machine, Provenance, Record, sha256
 
+PACKED = "bench.packed"
+RUNTIME = "bench.packed.kernels"
+"""Who imports this runs native code."""
+WEIGHTS = "bench.nn.weights"
+"""Who imports this takes weights that come with a method."""
 _NOT_CONTENT = ("__pycache__", ".so", ".pyc")
 
 
@@ -24,29 +30,42 @@ class Identity:
 
     cell: Cell
     track_version: int
-    adapter_sha256: str
-    native_sha256: str | None
+    rooms: dict[str, str]
+    """Room -> hash over its files in the cell's import closure (`bench.plan.closure`)"""
     settings: dict[str, Any]
 
     @property
     def fingerprint(self) -> str:
-        cell, *rest = (self.cell, self.track_version, self.adapter_sha256, self.native_sha256, self.settings)
-        return sha256([str(cell), *rest])
+        return sha256([self.cell.task, str(self.cell), self.track_version, self.rooms, self.settings])
+
+    @property
+    def adapter_sha256(self) -> str:
+        """Of all code but the packed runtime's."""
+        return sha256({room: code for room, code in self.rooms.items() if room not in (PACKED, NATIVE)})
+
+    @property
+    def native_sha256(self) -> str | None:
+        """Of the packed runtime; None where the cell does not run it."""
+        return sha256([self.rooms[room] for room in (PACKED, NATIVE)]) if NATIVE in self.rooms else None
 
     def differences(self, record: Record) -> list[str]:
         """What changed since the record was made, in words; empty when its numbers still hold."""
         made = record.provenance
         if made.fingerprint == self.fingerprint:
             return []
-        pairs = {
-            f"track version {made.track_version} -> {self.track_version}": made.track_version != self.track_version,
-            "the algorithm's code or the shared network code changed": made.adapter_sha256 != self.adapter_sha256,
-            "the packed runtime's code changed": made.native_sha256 != self.native_sha256,
-        }
+        version = f"track version {made.track_version} -> {self.track_version}"
+        told = [version] if made.track_version != self.track_version else []
+        if made.rooms:
+            told += [f"{room} changed" for room in _changed(made.rooms, self.rooms)]
+        elif made.adapter_sha256 != self.adapter_sha256:
+            told.append("the code changed, or an earlier version of this program told it by other files")
         old, new = made.settings, self.settings
-        changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-        settings = [f"{name} {_short(old.get(name))} -> {_short(new.get(name))}" for name in changed]
-        return [text for text, differs in pairs.items() if differs] + settings or ["its fingerprint differs"]
+        told += [f"{name} {_short(old.get(name))} -> {_short(new.get(name))}" for name in _changed(old, new)]
+        return told or ["its fingerprint differs"]
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
 
 
 def _short(value: Any) -> str:
@@ -64,7 +83,9 @@ class Stamp:
     isa: list[str] = field(default_factory=lambda: cpu_isa())
     packages: dict[str, str] = field(default_factory=lambda: versions())
     git: tuple[str | None, bool | None] = field(default_factory=lambda: git_state(ROOT))
+    sources: Closures = field(default_factory=lambda: Closures())
     _hashes: dict[str, str] = field(default_factory=dict)
+    _closures: dict[str, tuple[dict[str, str], bool]] = field(default_factory=dict)
 
     def identity(self, cell: Cell, track: Track) -> Identity:
         """What decides this cell's numbers now.
@@ -75,9 +96,31 @@ class Stamp:
         inputs = dict(track.inputs(cell, self.settings))
         if cell.algo in self.settings.weights:
             inputs["weights_file_sha256"] = self._hash([self.settings.weights[cell.algo]])
-        adapter = self._hash([*_sources(self.registry.algorithms[cell.algo]), ROOT / "bench/layer", ROOT / "bench/nn"])
-        native = self._hash([ROOT / "bench/layer", ROOT / "bench/packed"]) if track.machine_bound else None
-        return Identity(cell, track.version, adapter, native, inputs)
+        return Identity(cell, track.version, self._rooms(cell, track), inputs)
+
+    def _rooms(self, cell: Cell, track: Track) -> dict[str, str]:
+        """What the cell runs through: the track, the methods, the backbone; the task and weights where it asks them."""
+        keys = (cell.algo, *getattr(track, "companions", ()))
+        found = [self.registry.algorithms[key] for key in keys if key in self.registry.algorithms]
+        roots = [type(track).__module__, *map(_root, found)]
+        if cell.backbone in self.registry.backbones:
+            roots.append(self.registry.backbones[cell.backbone].module)
+        without = track.without(cell, self.settings) if hasattr(track, "without") else ()
+        key = "|".join((*roots, *without, cell.task))
+        if key not in self._closures:
+            files = self.sources.files(roots, without)
+            more = [f"bench.tasks.{cell.task}"] if "bench.tasks" in files else []
+            rooms = self.sources.rooms([*roots, *more], without)
+            if RUNTIME in files:
+                rooms[NATIVE] = self._hash([ROOT / NATIVE])
+            self._closures[key] = rooms, WEIGHTS in files
+        rooms, weighs = self._closures[key]
+        return rooms | ({"weights": self._weights(found[0], cell)} if weighs else {})
+
+    def _weights(self, found: Found, cell: Cell) -> str:
+        """Of the weights that come with a method, those that the cell may take."""
+        folder = (found.source if found.source.is_dir() else found.source.parent) / "weights"
+        return self._hash(sorted(folder.glob(f"{cell.algo}.{cell.backbone}.{cell.level}.*.safetensors")))
 
     def provenance(self, identity: Identity, outcome: Outcome) -> Provenance:
         """The provenance of a measurement that has just ended."""
@@ -91,6 +134,7 @@ class Stamp:
             protocol=None if protocol is None else str(protocol),
             adapter_sha256=identity.adapter_sha256,
             native_sha256=identity.native_sha256,
+            rooms=identity.rooms,
             weights_sha256=outcome.weights_sha256,
             dataset_sha256=outcome.dataset_sha256,
             seed=self.settings.seed,
@@ -121,16 +165,12 @@ def _note(found: Found) -> CardNote | None:
     return CardNote(adapter=adapter, **facts)
 
 
-def _sources(found: Found) -> list[Path]:
-    """The method's own folder or file, and its adapter's when that lies elsewhere (an installed package)."""
+def _root(found: Found) -> str:
+    """The module or file of the adapter. Raises UserError when there is none."""
     module = found.card.adapter.rpartition(":")[0]
-    if module.endswith(".py"):
-        return [found.source]
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    if not module.endswith(".py") and importlib.util.find_spec(module) is None:
         raise UserError(f"{found.origin}: its adapter's module {module} does not exist. Correct CARD.adapter.")
-    adapter = Path(spec.origin).parent if spec.parent else Path(spec.origin)
-    return sorted({found.source, adapter})
+    return module
 
 
 def hash_files(paths: Iterable[Path]) -> str:

@@ -97,9 +97,11 @@ class Provenance(_Strict):
     protocol: str | None = None
     """Named protocol of image scores, e.g. ``sr-y-v1``, when the track states one among its inputs."""
     adapter_sha256: str
-    """Hash over the algorithm's files and the shared network code."""
+    """Hash over all code that the cell runs through but the packed runtime's."""
     native_sha256: str | None = None
-    """Hash over the packed runtime's sources; None for tracks that do not depend on the machine."""
+    """Hash over the packed runtime's sources; None where the cell does not run them."""
+    rooms: dict[str, str] = {}
+    """Room of the program -> hash over its files that the cell runs through; empty in records of earlier programs."""
     weights_sha256: str | None = None
     dataset_sha256: str | None = None
     seed: int

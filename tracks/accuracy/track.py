@@ -79,6 +79,10 @@ class Accuracy:
         }
         return inputs_of(cell.case.removesuffix(PLUS), cell, settings) | own
 
+    def without(self, cell: Cell, settings: Settings) -> tuple[str, ...]:
+        """The packed runtime is no part of what scores the trained network."""
+        return ("bench.packed",) if Options(self.name, settings).text("engine", TRAINED) == TRAINED else ()
+
     def run(self, cell: Cell, context: Context) -> Outcome:
         from bench.pictures.extra_metrics import ExtraMetrics
         from tracks._quality.trained import trained_network

@@ -25,6 +25,7 @@ class Infer:
     name = "infer"
     version = 3
     machine_bound = True
+    companions = ("fp32",)
     title = "Measured inference"
     about = (
         "One warm process a cell. The packed network is written to its file, loaded back, and timed in turn with the "

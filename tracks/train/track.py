@@ -23,6 +23,7 @@ class Train:
     name = "train"
     version = 1
     machine_bound = True
+    companions = ("fp32",)
     title = "Training cost"
     about = (
         f"A training iteration (batch {STEP_BATCH}, the reference budget's patch) is timed in turn with full "
