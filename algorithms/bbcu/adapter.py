@@ -5,6 +5,7 @@ from typing import ClassVar
 from torch import nn
 
 from algorithms.bbcu import CARDS
+from algorithms.bbcu.names import BBCU_L, BBCU_M
 from bench.nn.algorithm import CNNS, Algorithm, Place, Recipe
 from bench.nn.estimators import clip, poly
 from bench.nn.quantizers import ChannelScaledSign, ShiftedSign
@@ -18,6 +19,7 @@ class BBCU(Algorithm):
     scope = frozenset({"body", "linear"})
     block_shortcut = False
     start = "fan_in"
+    namings: ClassVar = {"srresnet": (BBCU_L,)}
     recipe = Recipe(300_000, 16, 32, 1e-4, (0.9, 0.99), (200_000,), "official x2 configuration")
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
@@ -38,6 +40,7 @@ class BBCUM(BBCU):
     card = CARDS[1]
     backbones = CNNS
     scope = frozenset({"body", "upsample", "conv_hr"})
+    namings: ClassVar = {"srresnet": (BBCU_M,)}
     start: ClassVar[dict[Place, str]] = {"body": "fan_in", "upsample": "narrow", "conv_hr": "narrow"}
 
     def upsample_stage(self, channels: int, factor: int, activation: nn.Module | None) -> nn.Module:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from algorithms.cadyq import CARD
+from algorithms.cadyq.names import CADYQ
 from algorithms.cadyq.selector import BitSelector, ImageGradients, recorded_bits
 from bench.nn.algorithm import Algorithm, Recipe, Tag, parts_of, tag
 from bench.nn.quantizers import ActQuantizer
@@ -20,6 +23,7 @@ class CADyQ(Algorithm):
     card = CARD
     backbones = ("srresnet", "edsr", "edsr_large")
     needs_teacher = True
+    namings: ClassVar = {"edsr": (CADYQ,)}
     recipe = Recipe(
         300_000, 16, 48, 1e-4, (0.9, 0.999), (150_000,), "official script; 1000 iterations an epoch assumed",
         from_teacher=True,

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import nn
 
-from algorithms.e2fif import CARDS
+from algorithms.e2fif import CARDS, names
 from bench.nn.algorithm import CNNS, Algorithm, Place, Recipe, parts_of
 from bench.nn.backbones.edsr import LongSkip
 from bench.nn.blocks import scale_branches
@@ -21,6 +23,7 @@ class E2FIF(Algorithm):
     backbones = CNNS
     block_shortcut = False
     start = "fan_in"
+    namings: ClassVar = {"edsr": (names.E2FIF,)}
     recipe = Recipe(
         300_000, 16, 48, 2e-4, (0.9, 0.999), (200_000,), "official script: 300 epochs of 1000; HR patch 192 is its x4"
     )
@@ -73,6 +76,7 @@ class E2FIFRepeat(E2FIF):
 
     card = CARDS[1]
     scope = frozenset({"body", "upsample"})
+    namings: ClassVar = {"edsr": (names.REPEAT,)}
 
     def ending(self, channels: int, scale: int) -> tuple[nn.Module, nn.Module]:
         wide = self.layer("upsample", channels, channels * scale**2, 3)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from algorithms.pams import CARDS
 from algorithms.pams.block import PAMSBlock
+from algorithms.pams.names import PAMS as OFFICIAL
 from bench.nn.algorithm import Algorithm, Place, Recipe, parts_of
 from bench.nn.quantizers import ActQuantizer
 from bench.nn.transfer import structured_transfer
@@ -21,6 +24,7 @@ class PAMS(Algorithm):
     scope = frozenset({"body", "linear"})
     needs_teacher = True
     integer = False
+    namings: ClassVar = {"edsr": (OFFICIAL,)}
     recipe = Recipe(
         30_000, 16, 48, 1e-4, (0.9, 0.999), (10_000, 20_000), "official script for EDSR x4", from_teacher=True
     )
@@ -67,13 +71,16 @@ class PAMS8(PAMS):
 class PAMSInt2(PAMS):
     card = CARDS[3]
     integer = True
+    namings: ClassVar = {}
 
 
 class PAMSInt4(PAMS):
     card = CARDS[4]
     integer = True
+    namings: ClassVar = {}
 
 
 class PAMSInt8(PAMS):
     card = CARDS[5]
     integer = True
+    namings: ClassVar = {}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from algorithms.quantsr import CARDS
+from algorithms.quantsr.names import QUANTSR
 from algorithms.quantsr.slimmable import DEPTHS, ShortcutBlock, Slimmable
 from bench.nn.algorithm import Algorithm, Place, Recipe, copy_matching, parts_of, tagged
 from bench.nn.uniform import LearnedStepWeight, phi_slope
@@ -20,6 +22,7 @@ class QuantSR(Algorithm):
 
     scope = frozenset({"body", "linear"})
     recipe = Recipe(source="not released; assumed")
+    namings: ClassVar = {"edsr": (QUANTSR,)}
 
     def __init__(
         self, depth: str = "half", one_more: bool = False, after_body: bool = False, from_teacher: bool = False

@@ -30,6 +30,7 @@ COMMANDS = {
     "report": "bench.app.report",
     "compare": "bench.app.compare",
     "config": "bench.app.config",
+    "weights": "bench.app.weights",
 }
 """Subcommand -> module whose ``main(argv) -> int`` it runs."""
 
@@ -112,6 +113,9 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
     from bench.app.progress import Progress
     from bench.app.results import show_plan, show_results
     from bench.app.run import execute
+    from bench.app.weights import announce
+
+    announce(settings.weights)
 
     with store.writing() as claims:
         cells = planned()

@@ -51,7 +51,8 @@ def run_parser() -> Parser:
     how.add_argument("--fp-engine", metavar="NAME", help="infer track: fp32 (default) or bf16 for full-precision parts")
     how.add_argument("--kernel", metavar="NAME", help="run this native kernel (default: the fastest that runs here)")
     how.add_argument("--data-root", type=Path, metavar="DIR", help="folder of test sets (see: data --help)")
-    how.add_argument("--weights", action="append", default=[], metavar="KEY=PATH", help="weights of one algorithm")
+    how.add_argument("--weights", action="append", default=[], metavar="KEY=PATH",
+                     help="weights of an algorithm, or of one network: KEY@BACKBONE.x2=PATH")  # fmt: skip
     how.add_argument("--set", action="append", default=[], metavar="TRACK.OPTION=VALUE", help="an option of one track")
     how.add_argument("--allow-untrained", action="store_true", help="score networks without trained weights too")
     out = parser.add_argument_group("results")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contract import Settings, UserError
 from bench.contract.names import comma_separated
+from bench.contract.own_weights import split_table, split_target
 from bench.pictures.catalog import DATA_VARIABLE, SETS
 
 if TYPE_CHECKING:
@@ -63,17 +64,28 @@ def _datasets(text: str | None, data_root: Path | None) -> tuple[str, ...]:
 
 
 def _weights(pairs: list[str], registry: Registry) -> dict[str, Path]:
-    from bench.contract import unknown
-
     weights = {}
     for pair in pairs:
         key, _, path = pair.partition("=")
-        if key not in registry.algorithms:
-            raise unknown("algorithm in --weights", key, registry.algorithms)
-        if not Path(path).is_file():
+        _check_target(key, registry)
+        if not split_table(Path(path))[0].is_file():
             raise UserError(f"--weights {pair}: no file {path!r}. Expected KEY=PATH of an existing weights file.")
         weights[key] = Path(path).resolve()
     return weights
+
+
+def _check_target(target: str, registry: Registry) -> None:
+    """``frb``, ``frb@edsr``, ``frb@edsr.x2`` or ``frb@x2``, each part known."""
+    from bench.contract import unknown
+
+    algo, backbone, level = split_target(target)
+    if algo not in registry.algorithms:
+        raise unknown("algorithm in --weights", algo, registry.algorithms)
+    if backbone and backbone not in registry.backbones:
+        raise unknown("backbone in --weights", backbone, registry.backbones)
+    levels = sorted({f"x{scale}" for known in registry.backbones.values() for scale in known.scales})
+    if level and level not in levels:
+        raise unknown("scale in --weights", level, levels)
 
 
 def _options(pairs: list[str], registry: Registry) -> dict[str, Any]:

@@ -32,6 +32,6 @@ class Settings:
     """Score networks without trained weights too; their records carry the flag ``untrained``."""
     data_root: Path | None = None
     weights: Mapping[str, Path] = field(default_factory=dict)
-    """Algorithm key -> the user's own weights file."""
+    """The user's own weights files, by the networks they are for (see `bench.contract.own_weights`)."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Track-specific options, keyed ``<track>.<option>``."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bench.contract import Card, Unsupported
 from bench.contract.backbones import BACKBONES
 from bench.layer.unit_base import UnitShell
+from bench.nn.naming import Naming
 from bench.nn.starts import start_named
 
 ALIGNMENT = 130.0
@@ -84,6 +85,10 @@ class Algorithm:
     as_printed: ClassVar[bool] = False
     """True for a network that begins as its paper's own does: by `start`, and fed with images in 0..1. All others with
     binary activations begin on equal footing: latents by `EQUAL_START`, images in the range of `ALIGNMENT`."""
+
+    namings: ClassVar[Mapping[str, tuple[Naming, ...]]] = {}
+    """Backbone -> the parameters' names in the official code's networks (see `bench.nn.naming`), so that trained ones
+    can be brought along."""
 
     def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
         """The unit that replaces a stride-1, same-size convolution at ``place``: (N, cin, H, W) -> (N, cout, H, W).

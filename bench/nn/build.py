@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from itertools import takewhile
+import importlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bench.contract import UserError
+from bench.contract.backbones import BACKBONES
+from bench.contract.text import printable
 from bench.layer.idle import drop_idle
 from bench.nn.algorithm import Algorithm
-from bench.nn.weight_storage import expand
+from bench.nn.naming import OWN, Fit, Naming, fit
+from bench.nn.weight_files import read_weights
 
 
 def build_network(algorithm: Algorithm, backbone: str, scale: int, seed: int = 0) -> nn.Module:
@@ -38,62 +39,42 @@ def hash_tensors(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Load a safetensors file, or a PyTorch file that holds tensors only, into ``network``.
+class Misfit(UserError):
+    """Weights of another network."""
 
-    Names may all carry the prefix of a wrapper.
 
-    Raises UserError for a missing or unreadable file, a pickle that holds code, or tensors of another architecture
-    (the first mismatches are named with the expected and the actual shape). A file may leave out what does not run
-    (`bench.layer.idle`); the network then loses it too.
+def namings_of(algorithm: Algorithm, backbone: str) -> tuple[Naming, ...]:
+    """The public names that weights of ``algorithm`` on ``backbone`` may come in."""
+    module = importlib.import_module(BACKBONES[backbone].module) if backbone in BACKBONES else None
+    return (*algorithm.namings.get(backbone, ()), *getattr(module, "NAMINGS", ()))
+
+
+def load_weights(network: nn.Module, path: Path, namings: Iterable[Naming] = ()) -> Fit:
+    """Load a file of weights (see `bench.nn.weight_files`) into ``network``, in its own names or in one of ``namings``.
+
+    Raises UserError for a missing or unreadable file, a pickle that holds code, NaN; `Misfit` for tensors of another
+    architecture (the first mismatches are named with the expected and the actual shape). A file may leave out what
+    does not run (`bench.layer.idle`); the network then loses it too.
     """
-    state = _unwrapped(_read_weights(path), network)
-    if not network.state_dict().keys() <= state.keys():
-        drop_idle(network, state)
-    expected = network.state_dict()
-    problems = [
-        f"{name}: got {tuple(state[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    problems += [f"{name}: missing, expected {tuple(expected[name].shape)}" for name in expected if name not in state]
-    problems += [f"{name}: got {tuple(state[name].shape)}, expected none" for name in state if name not in expected]
-    if problems:
-        more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise UserError(
-            f"{path} holds weights of another network:\n  "
-            + "\n  ".join(problems[:5])
-            + more
-            + "\nCheck the algorithm, backbone and scale that the file was trained for."
-        )
-    network.load_state_dict(state)
+    found = read_weights(path)
+    fitted = fit(network.state_dict(), found.tensors, namings)
+    if fitted.problems and fitted.naming is OWN:
+        drop_idle(network, found.tensors)
+        fitted = fit(network.state_dict(), found.tensors)
+    if fitted.problems:
+        raise Misfit(misfit(path, fitted))
+    network.load_state_dict(fitted.state)
+    return fitted
 
 
-def _unwrapped(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """The state without the prefix of a wrapper (DDP's ``module.``, Lightning's ``net.``), where all names have it."""
-    columns = zip(*(name.split(".")[:-1] for name in state), strict=False)
-    prefix = "".join(f"{column[0]}." for column in takewhile(lambda column: len(set(column)) == 1, columns))
-    names, bare = network.state_dict().keys(), {name.removeprefix(prefix): value for name, value in state.items()}
-    return bare if names & bare.keys() and not names & state.keys() else state
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise UserError(f"no weights file at {path}. Give an existing .safetensors file.")
-    try:
-        if path.suffix == ".safetensors":
-            return expand(load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise UserError(
-            f"{path} is not a readable safetensors file ({error}). It may be truncated; get it again."
-        ) from None
-    except Exception as error:
-        raise UserError(
-            f"{path} was refused: it is not a plain file of tensors ({str(error).splitlines()[0][:120]}). "
-            "A pickle can run code, so only tensors are loaded; convert it to .safetensors where you trust it."
-        ) from None
-    state = state.get("params", state.get("state_dict", state)) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise UserError(f"{path} holds no table of tensors. Expected a state dict; save one with safetensors.")
-    return state
+def misfit(path: Path, fitted: Fit) -> str:
+    """What does not fit, in sentences."""
+    more = f"\n  and {len(fitted.problems) - 5} more" if len(fitted.problems) > 5 else ""
+    read = f", read in the names of {fitted.naming.title}" if fitted.naming is not OWN else ""
+    return (
+        f"{path} holds weights of another network{read}:\n  "
+        + "\n  ".join(printable(problem) for problem in fitted.problems[:5])
+        + more
+        + "\nCheck the algorithm, backbone and scale that the file was trained for; "
+        + f"see what it is: run_bench.py weights {path}"
+    )

@@ -21,11 +21,14 @@ from torch import Tensor, nn
 
 from bench.contract import Card, Cell, Settings, UserError
 from bench.contract import weight_labels as labels
+from bench.contract.own_weights import own_weights, split_table
 from bench.layer.idle import drop_idle
 from bench.nn.algorithm import Algorithm
-from bench.nn.build import build_network, hash_tensors, load_weights
+from bench.nn.build import Misfit, build_network, hash_tensors, load_weights, namings_of
+from bench.nn.identify import elsewhere
 from bench.nn.latents import forget_latents
 from bench.nn.training.checkpoint import RECORD, write_whole
+from bench.nn.weight_files import read_weights
 from bench.nn.weight_storage import compact, expand
 
 STORED = "quantized weights exactly, where few values a channel give them; others in 10 bits"
@@ -102,6 +105,7 @@ def check_record(path: Path, record: Path | None = None) -> dict[str, Any]:
 
 def own_label(path: Path) -> str:
     """The label of a user's file: with the budget, where the record of the training that made it lies beside it."""
+    path, _ = split_table(path)
     for record in (path.with_name(RECORD), record_of(path)):
         with suppress(UserError, KeyError):
             made = check_record(path, record)
@@ -122,13 +126,27 @@ def prepare_network(algorithm: Algorithm, cell: Cell, settings: Settings) -> tup
     if not any(True for _ in network.parameters()):
         return network, None, NONE_NEEDED
     label = None
-    if cell.algo in settings.weights:
-        load_weights(network, settings.weights[cell.algo])
-        label = own_label(settings.weights[cell.algo])
+    if (own := own_weights(settings.weights, cell.algo, cell.backbone, cell.level)) is not None:
+        _load_own(network, own, algorithm, cell)
+        label = own_label(own)
     elif (path := stored_weights(algorithm.card, cell.backbone, cell.level, settings.seed)) is not None:
         load_weights(network, path)
         label = label_of(path)
     return network, hash_tensors(network.state_dict()), label
+
+
+def _load_own(network: nn.Module, path: Path, algorithm: Algorithm, cell: Cell) -> None:
+    try:
+        load_weights(network, path, namings_of(algorithm, cell.backbone))
+    except Misfit as error:
+        found = elsewhere(read_weights(path).tensors, algorithm, cell.backbone)
+        if found is None:
+            raise
+        raise UserError(
+            f"{path} holds weights of {algorithm.card.key} on {found.backbone} at x{found.scale}, not on "
+            f"{cell.backbone} at {cell.level}. Choose that backbone and scale, or name the network that the file is "
+            f"for: --weights {found.target}={path}"
+        ) from error
 
 
 def write_stored(path: Path, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.contract import Cell, Outcome, Settings, Track, UserError
+from bench.contract.own_weights import own_weights, split_table
 from bench.plan.closure import NATIVE, Closures
 from bench.plan.discover import Found, Registry
 from bench.records.machine import ROOT, cpu_isa, git_state, this_machine, version_of, versions
@@ -94,8 +95,11 @@ class Stamp:
             UserError: a named weights file is missing, or what the track itself finds wrong with its settings.
         """
         inputs = dict(track.inputs(cell, self.settings))
-        if cell.algo in self.settings.weights:
-            inputs["weights_file_sha256"] = self._hash([self.settings.weights[cell.algo]])
+        own = own_weights(self.settings.weights, cell.algo, cell.backbone, cell.level)
+        if own is not None:
+            file, table = split_table(own)
+            inputs["weights_file_sha256"] = self._hash([file])
+            inputs |= {"weights_table": table} if table else {}
         return Identity(cell, track.version, self._rooms(cell, track), inputs)
 
     def _rooms(self, cell: Cell, track: Track) -> dict[str, str]:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from bench.contract import Unsupported
 from bench.nn.algorithm import Algorithm, Tag, tag
-from bench.nn.backbones.edsr import residual_network
+from bench.nn.backbones.edsr import BASICSR_ENDS, ENDS, MEAN_SHIFTS, by_mean_shift, residual_network
+from bench.nn.naming import Naming, within
 from bench.nn.network import Network
 
 
@@ -54,3 +55,33 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.gate(x)
+
+
+NAMINGS = (
+    Naming(
+        "RCAN's official code, after EDSR-PyTorch",
+        (
+            *within(
+                "body.{i}.{j}", "body.{i}.body.{j}.body",
+                ("conv1", "0"), ("conv2", "2"),
+                ("attention.gate.1", "3.conv_du.0"), ("attention.gate.3", "3.conv_du.2"),
+            ),
+            ("body.{i}.{j}", "body.{i}.body.{j}"),
+            *ENDS,
+        ),
+        MEAN_SHIFTS,
+        by_mean_shift("head.0", "tail.1"),
+    ),
+    Naming(
+        "BasicSR",
+        (
+            *within(
+                "body.{i}.{j}", "body.{i}.residual_group.{j}.rcab",
+                ("conv1", "0"), ("conv2", "2"),
+                ("attention.gate.1", "3.attention.1"), ("attention.gate.3", "3.attention.3"),
+            ),
+            ("body.{i}.{j}", "body.{i}.conv"),
+            *BASICSR_ENDS,
+        ),
+    ),
+)  # fmt: skip

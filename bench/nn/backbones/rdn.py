@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bench.nn.algorithm import Algorithm
 from bench.nn.backbones.edsr import RANGE, upsampler
+from bench.nn.naming import Naming, Tensors
 from bench.nn.network import Network
 
 
@@ -62,3 +63,36 @@ class DenseBlock(nn.Module):
         for conv in self.convs:
             features = torch.cat((features, conv(features)), dim=1)
         return x + self.fusion(features)
+
+
+def _from_unit_range(theirs: Tensors) -> dict[str, Tensor]:
+    """A network for images in 0..1 as one for 0..255, by its first and its last convolution."""
+    return {
+        name: value / RANGE if name == "sfe1.weight" else value * RANGE if name.startswith("output.") else value
+        for name, value in theirs.items()
+    }
+
+
+EDSR_PYTORCH = (
+    ("head", "SFENet1"),
+    ("body.shallow", "SFENet2"),
+    ("body.blocks.{i}.convs.{j}.0", "RDBs.{i}.convs.{j}.conv.0"),
+    ("body.blocks.{i}.fusion", "RDBs.{i}.LFF"),
+    ("body.fusion.{i}", "GFF.{i}"),
+    ("upsampler.0.0", "UPNet.0"),
+)
+YJN870 = (
+    ("head", "sfe1"),
+    ("body.shallow", "sfe2"),
+    ("body.blocks.{i}.convs.{j}.0", "rdbs.{i}.layers.{j}.conv"),
+    ("body.blocks.{i}.fusion", "rdbs.{i}.lff"),
+    ("body.fusion.{i}", "gff.{i}"),
+    ("upsampler.0.0", "upscale.0"),
+    ("upsampler.1.0", "upscale.2"),
+    ("tail", "output"),
+)
+NAMINGS = (
+    Naming("EDSR-PyTorch, x2 or x3", (*EDSR_PYTORCH, ("tail", "UPNet.2"))),
+    Naming("EDSR-PyTorch, x4", (*EDSR_PYTORCH, ("upsampler.1.0", "UPNet.2"), ("tail", "UPNet.4"))),
+    Naming("RDN-pytorch (yjn870)", YJN870, convert=_from_unit_range),
+)

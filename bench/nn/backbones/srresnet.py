@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import nn
 
 from bench.nn.algorithm import Algorithm, tagged
+from bench.nn.naming import Naming
 from bench.nn.network import Network, stages_of
 
 
@@ -33,3 +34,14 @@ def build(algorithm: Algorithm, scale: int, channels: int = 64, blocks: int = 16
             module.weight.data.mul_(0.1)
             nn.init.zeros_(module.bias)
     return network
+
+
+ENDS = (
+    ("head.0", "conv_first"),
+    ("upsampler.0.0", "upconv1"),
+    ("upsampler.1.0", "upconv2"),
+    ("tail.0", "conv_hr"),
+    ("tail.2", "conv_last"),
+)
+"""The ends of BasicSR's MSRResNet, which BBCU's official code shares"""
+NAMINGS = (Naming("BasicSR", (*ENDS, ("body.{i}.conv1", "body.{i}.conv1"), ("body.{i}.conv2", "body.{i}.conv2"))),)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bench.nn.algorithm import Algorithm, Tag, tag
 from bench.nn.backbones.edsr import MEAN
+from bench.nn.naming import Naming, within
 from bench.nn.network import Network
 
 WINDOW = 8
@@ -157,3 +158,28 @@ def shift_mask(height: int, width: int, shift: int, device: torch.device) -> Ten
     region = regions(height)[:, None] * 3 + regions(width)
     windows = region.view(height // WINDOW, WINDOW, width // WINDOW, WINDOW).transpose(1, 2).reshape(-1, WINDOW**2)
     return (windows[:, None] != windows[:, :, None]).float() * -100.0
+
+
+NAMINGS = (
+    Naming(
+        "SwinIR's official code",
+        (
+            ("head", "conv_first"),
+            ("body.first_norm", "patch_embed.norm"),
+            *within(
+                "body.groups.{i}.layers.{j}", "layers.{i}.residual_group.blocks.{j}",
+                ("norm1", "norm1"), ("norm2", "norm2"), ("mlp.0", "mlp.fc1"), ("mlp.2", "mlp.fc2"),
+                ("attention.bias_table", "attn.relative_position_bias_table"),
+                ("attention.qkv", "attn.qkv"), ("attention.proj", "attn.proj"),
+            ),
+            ("body.groups.{i}.conv", "layers.{i}.conv"),
+            ("body.last_norm", "norm"),
+            ("body.conv", "conv_after_body"),
+            ("tail.0", "upsample.0"),
+        ),
+        (
+            "layers.{i}.residual_group.blocks.{j}.attn.relative_position_index",
+            "layers.{i}.residual_group.blocks.{j}.attn_mask",
+        ),
+    ),
+)  # fmt: skip
