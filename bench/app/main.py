@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.app.run_flags import run_parser
+from bench.app.run_flags import follow_cells, run_parser
 from bench.app.settings import build_settings
 from bench.app.terminal import prepare_streams
 from bench.contract import Context, UserError
+from bench.contract.part import part_of
 from bench.records.saved_pictures import FOLDER
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
     if flags.check is not None:
         backbones = pick("backbone", flags.backbone, list(registry.backbones)) if flags.backbone else None
         return _check(flags.check, registry, backbones)
+    follow_cells(flags)
     preset = load_preset(flags.preset)
     registry, algorithms = pick_algorithms(flags.algos, registry)
     tracks = [registry.tracks[name] for name in pick("track", flags.track, list(registry.tracks))]
@@ -99,11 +101,12 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
     from bench.plan.identity import Stamp
     from bench.records.store import Store
 
+    part = part_of(flags)
     store = Store((flags.out or LOCAL_STORE).expanduser().resolve())
     stamp = Stamp(settings, registry)
 
     def planned() -> list[Any]:
-        return plan(registry, tracks, algorithms, backbones, levels, settings, stamp, store, flags.force)
+        return plan(registry, tracks, algorithms, backbones, levels, settings, stamp, store, flags.force, part)
 
     if flags.dry_run:
         from bench.app.listing import dry_run
@@ -119,12 +122,12 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
 
     with store.writing() as claims:
         cells = planned()
-        show_plan(cells)
+        show_plan(cells, part)
         bar = Progress(sum(item.fate != "done" for item in cells))
         context = Context(settings, registry.loader, registry.cards, bar.update, store.root / FOLDER)
         summary = execute(cells, tracks, context, stamp, store, bar, claims)
     pages = store.root / "report" if flags.out else PAGES
-    return show_results(summary, store, pages, formats, registry.cards, flags.wide)
+    return show_results(summary, store, pages, formats if part.whole else [], registry.cards, flags.wide)
 
 
 def _check(text: str, registry: Registry, backbones: list[str] | None) -> int:

@@ -12,13 +12,17 @@ from pathlib import Path
 from bench.app import terminal
 from bench.app.run import Summary, reason_of, write_log
 from bench.contract import Card, Cell, UserError
+from bench.contract.part import WHOLE, Part
 from bench.plan.cells import PlannedCell
 from bench.records.claims import PATIENCE
 from bench.records.store import Store
 
 
-def show_plan(planned: Sequence[PlannedCell]) -> None:
+def show_plan(planned: Sequence[PlannedCell], part: Part = WHOLE) -> None:
     """One line per fate and reason: how many cells."""
+    if not part.whole:
+        count = "1 cell" if len(planned) == 1 else f"{len(planned)} cells"
+        sys.stderr.write(f"{part}: {count}. Pages are for the whole: run_bench.py report, once all parts are there.\n")
     for (fate, why), count in Counter((item.fate, item.why) for item in planned).items():
         sys.stderr.write(f"{count} {'cell' if count == 1 else 'cells'} {fate}{': ' + why if why else ''}\n")
 

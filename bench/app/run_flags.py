@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 from pathlib import Path
 
 from bench.app.flags import Parser
 from bench.app.settings import count, seed, size
+from bench.contract.part import fraction
 from bench.pictures.catalog import SETS
 
 EXAMPLES = """\
@@ -41,6 +44,7 @@ def run_parser() -> Parser:
         "--datasets", metavar="LIST",
         help=f"test sets of accuracy and robust: {', '.join(SETS)}; default: the preset's, without a data root sample",
     )  # fmt: skip
+    add_part(grid)
     how = parser.add_argument_group("how")
     how.add_argument("--threads", type=count, default=1, metavar="N", help="threads of a network (default 1)")
     how.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of everything random (default 0)")
@@ -65,3 +69,28 @@ def run_parser() -> Parser:
     other.add_argument("--list", action="store_true", help="algorithms, backbones, tracks and presets")
     other.add_argument("--check", metavar="KEY|all", help="conformance checks of an algorithm, or file.py:Class")
     return parser
+
+
+def follow_cells(flags: argparse.Namespace) -> None:
+    """Lists that the user did not give follow from the cells named with ``--cell``, in place."""
+    found = [re.fullmatch(r"([^/.]+)/([^/.]+)\.([^/.]+)\.([^/.]+)\.[^/]+", name) for name in flags.cell]
+    if not found or None in found:
+        return
+
+    def named(group: int) -> str | None:
+        return ",".join(dict.fromkeys(match[group] for match in found if match and match[group] != "none")) or None
+
+    flags.track, flags.algos = flags.track or named(1), flags.algos or named(2)
+    flags.backbone = flags.backbone or named(3)
+    if flags.scale is None:
+        flags.level = flags.level or named(4)
+
+
+def add_part(group: argparse._ArgumentGroup) -> None:
+    """Flags that choose a part of a grid."""
+    group.add_argument(
+        "--cells", type=fraction, metavar="I/N", help="only part I of N of the cells, the same on every machine"
+    )
+    group.add_argument(
+        "--cell", action="append", default=[], metavar="NAME", help="only this cell, as --dry-run names it; repeatable"
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.app.train_flags import training_parser
 from bench.contract import UserError
 from bench.contract.extras import require
+from bench.contract.part import part_of
 from bench.plan.cells import pick, pick_algorithms, pick_scales
 from bench.plan.discover import discover
 
@@ -26,15 +27,16 @@ def main(argv: Sequence[str]) -> int:
 
     import torch
 
-    from bench.nn.training.grid import Grid, run_grid
+    from bench.nn.training.combinations import Grid
+    from bench.nn.training.grid import run_grid
     from bench.nn.training.run import make_fabric
 
     torch.set_num_threads(flags.threads)
     precision = pick_precision(flags.precision, flags.device)
     fabric = make_fabric(flags.device, flags.devices, precision)
-    return run_grid(
-        Grid(keys, backbones, scales, flags.seed), flags, registry.cards, registry.loader, precision, fabric
-    )
+    preset = flags.preset or ("smoke" if flags.data == "sample" else "board")
+    grid = Grid(keys, backbones, scales, flags.seed, preset, part_of(flags))
+    return run_grid(grid, flags, registry.cards, registry.loader, precision, fabric)
 
 
 def pick_precision(wanted: str, device: str) -> str:

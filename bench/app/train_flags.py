@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.app.flags import Parser
+from bench.app.run_flags import add_part
 from bench.app.settings import count, seed
 
 EXAMPLES = """\
@@ -43,6 +44,7 @@ def training_parser() -> Parser:
     what.add_argument("--validate", metavar="DIR",
                       help="folder of validation pictures; default: sample; board: those held out")  # fmt: skip
     what.add_argument("--teacher", type=Path, metavar="FILE", help="full-precision weights, for methods that need them")
+    add_part(what)
     how = parser.add_argument_group("how (a preset says what is spent; flags override it)")
     how.add_argument("--preset", choices=("smoke", "quick", "board", "paper"),
                      help="default: board, or smoke on sample")  # fmt: skip

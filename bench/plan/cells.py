@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from bench.contract import Cell, Settings, Task, Track, UserError, unknown
 from bench.contract.extras import require
 from bench.contract.names import comma_separated
+from bench.contract.part import WHOLE, Part
 from bench.plan.discover import Registry
 from bench.plan.identity import Identity, Stamp
 from bench.records.record import Record, RecordError, check_cell
@@ -144,8 +146,9 @@ def plan(
     stamp: Stamp,
     store: Store,
     force: bool = False,
+    part: Part = WHOLE,
 ) -> list[PlannedCell]:
-    """Every cell of the selection in the order it will run, each with its fate.
+    """Every cell of the selection, or of a part of it, in the order it will run, each with its fate.
 
     Raises:
         UserError: nothing is selected, a record of a later program is in the way, a track refuses its settings or needs
@@ -153,21 +156,21 @@ def plan(
     """
     cards = [registry.cards[key] for key in algorithms]
     require({f"the track {t.name}": t.extras(settings) for t in tracks if hasattr(t, "extras")})  # pyright: ignore
-    planned = []
-    for track in tracks:
-        for cell in track.cells(cards, list(backbones), list(levels), settings):
-            _check(cell, track)
-            identity = stamp.identity(cell, track)
-            path = store.path(cell, stamp.machine.id if track.machine_bound else None, settings.seed)
-            fate, why, earlier = _fate(store, path, identity)
-            if force and fate == "done":
-                fate, why = "run", "measured again on request"
-            planned.append(PlannedCell(cell, fate, why, identity, path, earlier))
-    names = [str(item.cell) for item in planned]
-    if twice := {name for name in names if names.count(name) > 1}:
+    cells = [(track, cell) for track in tracks for cell in track.cells(cards, [*backbones], [*levels], settings)]
+    for track, cell in cells:
+        _check(cell, track)
+    if twice := [name for name, count in Counter(str(cell) for _, cell in cells).items() if count > 1]:
         raise ValueError(f"a track names the same cell twice: {', '.join(sorted(twice))}")
-    if not planned:
+    if not cells:
         raise UserError("the selection has no cells: none of these tracks measures these algorithms. See --list.")
+    planned = []
+    for track, cell in part.take(cells, lambda pair: str(pair[1])):
+        identity = stamp.identity(cell, track)
+        path = store.path(cell, stamp.machine.id if track.machine_bound else None, settings.seed)
+        fate, why, earlier = _fate(store, path, identity)
+        if force and fate == "done":
+            fate, why = "run", "measured again on request"
+        planned.append(PlannedCell(cell, fate, why, identity, path, earlier))
     return planned
 
 

@@ -7,8 +7,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -18,6 +18,7 @@ from bench.contract import Card, Unsupported, UserError
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, load_weights
 from bench.nn.training.checkpoint import RECORD, WEIGHTS
+from bench.nn.training.combinations import Grid
 from bench.nn.training.console import Console, Silent
 from bench.nn.training.data import SAMPLE, Pictures, load_pictures, to_pairs
 from bench.nn.training.loop import Listener
@@ -39,17 +40,8 @@ HELD_OUT = 8
 Load = Callable[[str], Algorithm]
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Every combination is a training; scales outermost, so that pictures are read once a scale."""
-
-    algos: list[str]
-    backbones: list[str]
-    scales: list[int]
-    seeds: list[int]
-
-    def __len__(self) -> int:
-        return len(self.algos) * len(self.backbones) * len(self.scales) * len(self.seeds)
+class NoTeacher(UserError):
+    """A method learns from a trained network that is not there, or not yet."""
 
 
 def run_grid(
@@ -57,18 +49,19 @@ def run_grid(
 ) -> int:
     """Train every network of the grid; the exit code. ``load`` gives a fresh instance of a method.
 
-    A method that cannot be trained does not keep the others from it. Raises UserError, and Diverged or Unsupported
-    where there is a single network.
+    A method that cannot be trained does not keep the others from it. Raises UserError, and Diverged, Unsupported or
+    NoTeacher where there is a single network.
     """
     deadline = math.inf if flags.time_limit is None else time.monotonic() + 60 * flags.time_limit
     failed = False
-    for scale in grid.scales:
-        session = Session(flags, cards, load, scale, precision, fabric, deadline)
-        for run in session.runs(grid):
+    chosen = grid.trainings()
+    for scale in dict.fromkeys(one.scale for one in chosen):
+        session = Session(flags, cards, load, scale, grid.preset, precision, fabric, deadline)
+        for run in (Run(session, one.key, one.backbone, one.seed) for one in chosen if one.scale == scale):
             try:
                 complete = run.train()
-            except (Diverged, Unsupported) as error:
-                if len(grid) == 1:
+            except (Diverged, Unsupported, NoTeacher) as error:
+                if len(chosen) == 1:
                     raise
                 session.say(f"{run.name}: {error}")
                 failed = True
@@ -88,13 +81,13 @@ class Session:
         cards: Mapping[str, Card],
         load: Load,
         scale: int,
+        preset: str,
         precision: str,
         fabric: Fabric,
         deadline: float = math.inf,
     ) -> None:
         self.flags, self.cards, self.load, self.fabric = flags, cards, load, fabric
-        self.scale, self.precision, self.deadline = scale, precision, deadline
-        self.preset = flags.preset or ("smoke" if flags.data == SAMPLE else "board")
+        self.scale, self.preset, self.precision, self.deadline = scale, preset, precision, deadline
         self.root = (flags.out or RUNS).expanduser().resolve()
         pictures = load_pictures(flags.data, scale, workers=flags.threads, note=self.say)
         self.held_out: Validation | None = None
@@ -102,12 +95,6 @@ class Session:
             pictures, held = pictures.hold_out(HELD_OUT)
             self.held_out = self._validation(held)
         self.pictures, self.validation = self._validated(pictures)
-
-    def runs(self, grid: Grid) -> Iterator[Run]:
-        for backbone in grid.backbones:
-            for seed in grid.seeds:
-                for key in grid.algos:
-                    yield Run(self, key, backbone, seed)
 
     def _validated(self, pictures: Pictures) -> tuple[Pictures, Validation]:
         """Training pictures and the validation of a run: --validate, else those held out, else photographs built in."""
@@ -221,7 +208,7 @@ class Run:
         path = s.flags.teacher or (beside if beside.is_file() else None)
         path = path or stored_weights(s.cards[TEACHER], self.backbone, f"x{s.scale}")
         if path is None:
-            raise UserError(
+            raise NoTeacher(
                 "this method learns from a trained full-precision network of the same backbone, and there is none. "
                 f"Name one with --teacher FILE, or train it first: --algos {TEACHER},... with the same flags."
             )
