@@ -61,7 +61,10 @@ LAYOUTS: dict[str, Layout] = {
         unranked=("psnr_corrupted", "gap_db", "gap_floored_db", "relative_gap"),  # who learns nothing loses nothing
     ),
     "train": Layout(
-        order=("step_ms", "train_speedup", "peak_memory_mb", "memory_ratio", "hyper_sd_db", "hyper_mean_db"),
+        order=(
+            "step_ms", "train_speedup", "peak_memory_mb", "memory_ratio", "hyper_sd_db", "hyper_mean_db",
+            "taught_nothing",
+        ),
         main="train_speedup",
         remark=IN_TURNS,
         unranked=("hyper_sd_db", "fp32_hyper_sd_db"),  # a network that never learns has no spread

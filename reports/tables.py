@@ -192,7 +192,15 @@ def _reasons(records: list[Record], layout: Layout) -> list[str]:
         if reason:
             words = f"{record.status}: {reason}" if record.reason else reason
             told.setdefault(clean(words, 300), []).append(case_title(record.cell.case))
+        if silent := silent_runs(record):
+            told.setdefault(f"taught nothing: {silent}", []).append(case_title(record.cell.case))
     return [f"{words} ({', '.join(cases)})" if several else words for words, cases in told.items()]
+
+
+def silent_runs(record: Record) -> str:
+    """The runs of a sweep over hyper-parameters that taught the network nothing, by name."""
+    names = record.details.get("taught_nothing")
+    return clean(", ".join(map(str, names)), 300) if isinstance(names, list) else ""
 
 
 def kernels_text(kernels: Mapping[str, str]) -> str:

@@ -47,6 +47,14 @@ def test_losing_little_is_no_merit_of_its_own(records: list[Record]) -> None:
     assert {better[key] for key in silent} == {"neither"} and better["gain_db"] == "higher"
 
 
+def test_runs_that_taught_nothing_are_named_in_the_row() -> None:
+    made = record("train", "frb", "srresnet", 2, "3x2x8-t1", {"taught_nothing": 2.0, "train_speedup": 0.5},
+                  details={"taught_nothing": ["adam 0.0001 step", "sgd 0.01 cosine"]})  # fmt: skip
+    (row,) = track_table([made], "train", OFFLINE).rows
+    assert row.entries["taught_nothing"].value == 2.0
+    assert row.entries["flags"].value == "taught nothing: adam 0.0001 step, sgd 0.01 cosine"
+
+
 def test_infer_table(records: list[Record]) -> None:
     table = track_table(records, "infer", OFFLINE)
     by_id = {row.id: row for row in table.rows}

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from bench.contract import Card, Cell, Context, Outcome, Settings, Unsupported, UserError
+from bench.nn.training.validate import Validation
 from bench.plan.discover import Loader, load_class
-from tracks.train import measure as _train_cell
+from tracks.train import sensitivity as sweep
+from tracks.train.setting import Setting, data_of
 from tracks.train.track import TRACK
 
 KIT = Path(__file__).parent / "train_kit.py"
@@ -58,13 +60,29 @@ def test_the_sweep_is_the_fixed_eight_and_its_spread_the_population_one(outcome:
     assert "short_sweep" in outcome.flags  # three iterations teach nothing
 
 
+def test_runs_that_taught_nothing_are_counted_and_named(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = outcome.details["runs"]
+    names = [f"{run['optimizer']} {run['learning_rate']:g} {run['schedule']}" for run in runs if not run["taught"]]
+    assert outcome.details["taught_nothing"] == names and outcome.metrics["taught_nothing"] == len(names) > 0
+
+    setting = Setting(tuple(ADAPTERS.items()), "srresnet", "x2", 0, "cpu", 1, "sample", (2, 8), (4, 2, 8))
+    start = [20.0]
+    ends = iter([20.05, 20.1, 23.0, 16.0, 20.2, 19.0, 25.0, 20.0])
+    monkeypatch.setattr(sweep, "_train", lambda *_: (None, ""))
+    monkeypatch.setattr(Validation, "psnr", lambda *_: start.pop() if start else next(ends))
+    found, _ = sweep.sensitivity.__wrapped__(setting, "small")
+    assert [run.taught for run in found] == [False, True, True, False, True, False, True, False]
+    assert str(found[0]) == "adam 0.001 cosine" and "4.0 dB below its start" in found[3].diverged
+
+
 def test_a_diverged_run_counts_with_bicubics_psnr(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     adapters = tuple({**ADAPTERS, "poisoned": f"{KIT}:Poisoned"}.items())
-    setting = _train_cell.Setting(adapters, "srresnet", "x2", 0, "cpu", 1, "sample", (2, 8), (4, 2, 8))
-    runs, _ = _train_cell._sensitivity(setting, "poisoned")
-    bicubic = _train_cell._data(setting)[1].bicubic()
+    setting = Setting(adapters, "srresnet", "x2", 0, "cpu", 1, "sample", (2, 8), (4, 2, 8))
+    runs, _ = sweep.sensitivity(setting, "poisoned")
+    bicubic = data_of(setting)[1].bicubic()
     assert all("body.0.conv2.weight" in run.diverged and run.psnr == bicubic for run in runs)
+    assert not any(run.taught for run in runs)
 
 
 def test_interpolation_has_nothing_to_train() -> None:

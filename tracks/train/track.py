@@ -33,7 +33,9 @@ class Train:
         "option train.data names a folder. A run that diverges counts with bicubic's PSNR. Short runs say how a method "
         "starts, not where it ends; the flag short_sweep marks a budget at which even full precision stays below "
         "bicubic on average, where a small spread may only mean that nothing was learnt. For the same reason the score "
-        "gives nothing for the spread of a method whose own mean stays there."
+        "gives nothing for the spread of a method whose own mean stays there. Losses, gradients, starts and image range are "
+        "those of a board training. Runs that taught nothing (less than 0.1 dB above the untrained network, or diverged) "
+        "are counted and named."
     )
     metrics = (
         Metric("step_ms", "ms", "lower", "Iteration", "Median time of one training iteration", 1),
@@ -47,6 +49,9 @@ class Train:
         Metric("fp32_hyper_sd_db", "dB", "neither", "FP sensitivity", "The same for full precision", 3),
         Metric("hyper_mean_db", "dB", "higher", "Mean PSNR", "Mean over the eight runs, diverged at bicubic"),
         Metric("diverged", "", "lower", "Diverged", "Runs of eight that diverged", 0),
+        Metric(
+            "taught_nothing", "", "lower", "Taught nothing", "Runs of eight that end less than 0.1 dB up or diverge", 0
+        ),
     )
     options: ClassVar[dict[str, str]] = {
         "iterations": "iterations of each run of the sweep",
