@@ -33,9 +33,9 @@ class Train:
         "option train.data names a folder. A run that diverges counts with bicubic's PSNR. Short runs say how a method "
         "starts, not where it ends; the flag short_sweep marks a budget at which even full precision stays below "
         "bicubic on average, where a small spread may only mean that nothing was learnt. For the same reason the score "
-        "gives nothing for the spread of a method whose own mean stays there. Losses, gradients, starts and image range are "
-        "those of a board training. Runs that taught nothing (less than 0.1 dB above the untrained network, or diverged) "
-        "are counted and named."
+        "gives nothing for the spread of a method whose own mean stays there. Losses, gradients, starts and image "
+        "range are those of a board training. Runs that taught nothing (less than 0.1 dB above the untrained network, "
+        "or diverged) are counted and named."
     )
     metrics = (
         Metric("step_ms", "ms", "lower", "Iteration", "Median time of one training iteration", 1),
