@@ -5,8 +5,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from algorithms.pams import CARDS
-from algorithms.pams.block import PAMSBlock
 from algorithms.pams.names import PAMS as OFFICIAL
+from bench.nn.quantized_block import PAMSBlock
 from bench.nn.algorithm import Algorithm, Place, Recipe, parts_of
 from bench.nn.quantizers import ActQuantizer
 from bench.nn.transfer import structured_transfer
