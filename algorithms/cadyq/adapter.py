@@ -11,7 +11,7 @@ from bench.nn.algorithm import Algorithm, Recipe, Tag, parts_of, tag
 from bench.nn.quantizers import ActQuantizer
 from bench.nn.transfer import structured_transfer
 from bench.nn.uniform import MaxWeight
-from bench.nn.uniform_act import OnGrid, PamsRange, pams_groups
+from bench.nn.uniform_act import OnGrid, PamsRange, range_groups
 from bench.nn.unit import plain_unit
 
 EPOCHS = 300
@@ -63,7 +63,7 @@ class CADyQ(Algorithm):
         return loss + self.bit_weight * sum(x.sum() for x in bits)
 
     def parameter_groups(self, network: nn.Module, learning_rate: float) -> list[dict[str, object]]:
-        return pams_groups(network, learning_rate)
+        return range_groups(network, [act.alpha for act in parts_of(network, PamsRange)], learning_rate)
 
 
 class CADyQBlock(nn.Module):

@@ -6,24 +6,21 @@ from torch import Tensor, nn
 
 from algorithms.pams import CARDS
 from algorithms.pams.names import PAMS as OFFICIAL
-from bench.nn.quantized_block import PAMSBlock
-from bench.nn.algorithm import Algorithm, Place, Recipe, parts_of
-from bench.nn.quantizers import ActQuantizer
+from bench.nn.algorithm import Recipe, parts_of
+from bench.nn.quantized_block import QuantizedBlocks
 from bench.nn.transfer import structured_transfer
 from bench.nn.uniform import MaxWeight
-from bench.nn.uniform_act import PamsRange, pams_groups
-from bench.nn.unit import plain_unit
+from bench.nn.uniform_act import PamsRange, range_groups
 
 CALIBRATION = 1 / 30
 """Share of the run in which ranges follow the data: the first of 30 epochs."""
 
 
-class PAMS(Algorithm):
+class PAMS(QuantizedBlocks):
     """Symmetric integers: weights on their maximum, activations on a learned one, every tensor of a block quantized."""
 
     scope = frozenset({"body", "linear"})
     needs_teacher = True
-    integer = False
     namings: ClassVar = {"edsr": (OFFICIAL,)}
     recipe = Recipe(
         30_000, 16, 48, 1e-4, (0.9, 0.999), (10_000, 20_000), "official script for EDSR x4", from_teacher=True
@@ -32,17 +29,11 @@ class PAMS(Algorithm):
     def __init__(self, gradient: str = "step", decay: float = 0.9997, paper_transfer: bool = False):
         self.gradient, self.decay, self.paper_transfer = gradient, decay, paper_transfer
 
-    def act(self) -> PamsRange:
+    def act(self, channels: int) -> PamsRange:
         return PamsRange(self.card.bits_a, self.gradient, self.decay)
 
-    def unit(self, cin: int, cout: int, kernel: int, act: ActQuantizer) -> nn.Module:
-        return plain_unit(cin, cout, kernel, MaxWeight(self.card.bits_w), act)
-
-    def conv(self, cin: int, cout: int, kernel: int, *, place: Place) -> nn.Module:
-        return self.unit(cin, cout, kernel, self.act())
-
-    def block(self, channels: int, res_scale: float = 1.0, attention: nn.Module | None = None) -> nn.Module:
-        return PAMSBlock(self, channels, res_scale, attention)
+    def weight(self) -> MaxWeight:
+        return MaxWeight(self.card.bits_w)
 
     def on_progress(self, network: nn.Module, progress: float) -> None:
         for act in parts_of(network, PamsRange):
@@ -53,7 +44,7 @@ class PAMS(Algorithm):
         return structured_transfer(network, lr, hr, teacher, weight=1e3, paper=self.paper_transfer)
 
     def parameter_groups(self, network: nn.Module, learning_rate: float) -> list[dict[str, object]]:
-        return pams_groups(network, learning_rate)
+        return range_groups(network, [act.alpha for act in parts_of(network, PamsRange)], learning_rate)
 
 
 class PAMS2(PAMS):

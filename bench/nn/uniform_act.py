@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor, nn
 
 from bench.contract import Unsupported
 from bench.layer.spec import UniformInput
-from bench.nn.algorithm import parts_of
 from bench.nn.estimators import Estimator, identity
 from bench.nn.quantizers import ActQuantizer, QuantizedInput
 from bench.nn.uniform import clamp, first_batch, positive, scale_gradient, straight_through, uniform
@@ -122,15 +122,14 @@ class PamsRange(LearnedRange):
         return torch.where(x.abs() >= alpha, alpha * torch.sign(x), x)
 
 
-def pams_groups(network: nn.Module, learning_rate: float) -> list[dict[str, object]]:
-    """Optimizer groups of PAMS and CADyQ: ranges learn 100 times as fast as the rest, 1e-2 beside 1e-4.
+def range_groups(network: nn.Module, ranges: Iterable[nn.Parameter], learning_rate: float) -> list[dict[str, object]]:
+    """Optimizer groups of PAMS, CADyQ and DDTB: ranges learn 100 times as fast as the rest, 1e-2 beside 1e-4.
 
     That ratio belongs to features of images in 0..255. Where the network works on another range, its features and
     their ranges are smaller or larger by the same factor, and so is a step of the optimizer on them.
     """
-    ratio = 100 * network.image_range / 255
-    ranges = [act.alpha for act in parts_of(network, PamsRange)]
-    fast = {id(alpha) for alpha in ranges}
+    ranges, ratio = list(ranges), 100 * network.image_range / 255
+    fast = {id(parameter) for parameter in ranges}
     others = [parameter for parameter in network.parameters() if id(parameter) not in fast]
     return [{"params": others, "lr": learning_rate}, {"params": ranges, "lr": ratio * learning_rate}]
 
