@@ -24,6 +24,7 @@ from torch import Tensor
 
 from bench.contract import Unsupported, UserError
 from bench.contract.atomic_files import write_atomic
+from bench.packed.chain import ChainRecord
 from bench.packed.encoding import LayerGeometry
 from bench.packed.layer import PackedLayer
 
@@ -38,7 +39,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 @dataclass(frozen=True)
 class PackedHeader:
-    """Where a packed network comes from."""
+    """Where a packed network comes from, and which of its layers run as one."""
 
     __pydantic_config__ = _STRICT
 
@@ -51,6 +52,8 @@ class PackedHeader:
     """Hash of the trained weights it was packed from"""
     details: dict[str, Any] = field(default_factory=dict)
     """Any further JSON"""
+    chains: tuple[ChainRecord, ...] | None = None
+    """Layers that advance together, as packing found them; None in files that do not tell"""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from bench.contract import Unsupported, UserError
 from bench.layer.idle import drop_idle
 from bench.layer.unit_base import UnitShell
+from bench.packed.chain import ChainRecord, chains_of
 from bench.packed.fileformat import load_packed, save_packed
+from bench.packed.find_chains import join_chains
 from bench.packed.layer import PackedLayer
 
 
@@ -59,6 +61,7 @@ def pack(network: nn.Module) -> nn.Module:
             raise Unsupported(f"{name}: {reason}") from None
         _replace(packed, name, PackedUnit(layer, unit.cin, unit.cout, unit.skip, unit.scale_map))
     _work_in_place(packed)
+    join_chains(packed)
     return packed
 
 
@@ -71,6 +74,7 @@ def save(network: nn.Module, path: Path, header: dict[str, object]) -> None:
     """Write a network returned by `pack` to one file. ``header`` names algorithm, backbone, scale and source hash."""
     units = packed_units(network)
     floats = {k: v for k, v in network.state_dict().items() if not any(k.startswith(f"{u}.layer.") for u in units)}
+    header = {**header, "chains": chain_records(network)}
     save_packed(path, header, {name: unit.layer for name, unit in units.items()}, floats)
 
 
@@ -79,7 +83,7 @@ def load_into(network: nn.Module, path: Path) -> nn.Module:
 
     Returns a new module. Raises UserError when the file is damaged or belongs to another network.
     """
-    _, layers, floats = load_packed(path)
+    header, layers, floats = load_packed(path)
     packed = copy.deepcopy(network).cpu().eval().to(memory_format=torch.channels_last)
     drop_idle(packed, floats)
     units = dict(deployable_units(packed))
@@ -95,7 +99,21 @@ def load_into(network: nn.Module, path: Path) -> nn.Module:
     if missing or unexpected:
         raise UserError(f"{path} belongs to another network: tensor {(missing + unexpected)[0]} is on one side only.")
     _work_in_place(packed)
+    join_chains(packed)
+    if header.chains is not None and header.chains != (found := chain_records(packed)):
+        raise UserError(
+            f"{path} belongs to another network: its chains are {_named(header.chains)}, the network's {_named(found)}."
+        )
     return packed
+
+
+def chain_records(network: nn.Module) -> tuple[ChainRecord, ...]:
+    """The chains of a packed network, as its file tells them."""
+    return tuple(chain.record for chain in chains_of(network).values())
+
+
+def _named(chains: tuple[ChainRecord, ...]) -> str:
+    return ", ".join(f"{chain.steps[0].layer} to {chain.steps[-1].layer}" for chain in chains) or "none"
 
 
 def _work_in_place(network: nn.Module) -> None:

@@ -1,13 +1,17 @@
 // Python's view of the kernels. Shapes and types are checked here and in checked_layer.cc; below, all is trusted.
+#include "chain.h"
 #include "checked_layer.h"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <optional>
+#include <tuple>
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -94,6 +98,39 @@ void accumulators(const Layer& layer, const Input& x, const Array<std::int32_t, 
     layer.run(image, result, threads);
 }
 
+using Step = std::tuple<const Layer*, int, int>;
+
+std::unique_ptr<bisr::Chain> chain(const std::vector<Step>& steps) {
+    std::vector<bisr::ChainStep> all;
+    for (const auto& [layer, input, shortcut] : steps) {
+        all.push_back({layer, input, shortcut});
+    }
+    return std::make_unique<bisr::Chain>(std::move(all));
+}
+
+bisr::ChainPlan checked_plan(const bisr::Chain& chain, int n, int h, int w, int threads, std::tuple<int, int, int> wish,
+                             std::optional<std::pair<std::size_t, std::size_t>> caches) {
+    require(threads >= 1 && threads <= kMaxThreads, "threads: expected 1 to " + std::to_string(kMaxThreads));
+    require(std::min({n, h, w}) >= 1 && std::max({n, h, w}) <= 1 << 20, "image: expected sides of 1 to 2^20");
+    const auto [group, strip, bands] = wish;
+    require(std::min({group, strip, bands}) >= 0, "group, strip, bands: expected 0 or more");
+    return chain.plan({n, h, w}, threads, {group, strip, bands},
+                      caches ? bisr::Caches{caches->first, caches->second} : bisr::caches());
+}
+
+void run_chain(const bisr::Chain& chain, const Input& x, const Array<float, 4>& out, const bisr::ChainPlan& plan,
+               int threads) {
+    const bisr::ChainStep& first = chain.steps().front();
+    const bisr::Image image = checked_image(*first.layer, x, threads);
+    const std::size_t channels = chain.steps().back().layer->geometry().out_channels;
+    require_shape(out, {x.shape(0), x.shape(1), x.shape(2), channels}, "out");
+    require(plan.size.n == image.n && plan.size.h == image.h && plan.size.w == image.w && plan.threads == threads &&
+                plan.chain == &chain,
+            "plan: made for another image, chain or number of threads");
+    const nb::gil_scoped_release release;
+    chain.run(image.x, out.data(), {image.n, image.h, image.w}, plan, threads);
+}
+
 } // namespace
 
 NB_MODULE(_native, m) {
@@ -134,6 +171,23 @@ NB_MODULE(_native, m) {
           "flip"_a.noconvert(), "common"_a, "Sign input, integer weights int8 [bases, Co, kh, kw, Ci].");
     m.def("uniform_layer", &uniform_layer, "kernel"_a, "weights"_a.noconvert(), "shift"_a.noconvert().none(), "step"_a,
           "low"_a, "high"_a, "common"_a, "Integer input, integer weights int8 [bases, Co, kh, kw, Ci].");
+    nb::class_<bisr::ChainPlan>(m, "ChainPlan", "How a chain runs on images of one size.")
+        .def_ro("ends", &bisr::ChainPlan::ends, "Steps at which the groups that advance row by row end.")
+        .def_ro("strip", &bisr::ChainPlan::strip, "Output columns computed at a time.")
+        .def_ro("bands", &bisr::ChainPlan::bands, "Bands of rows.")
+        .def_ro("worker_bytes", &bisr::ChainPlan::worker_bytes, "Scratch memory of one thread.")
+        .def_prop_ro("between_bytes", &bisr::ChainPlan::between_bytes, "Whole tensors between groups.");
+    nb::class_<bisr::Chain>(m, "Chain", "Layers of one spatial size, several of them advancing together row by row.")
+        .def("plan", &checked_plan, "n"_a, "h"_a, "w"_a, "threads"_a, "wish"_a = std::make_tuple(0, 0, 0),
+             "caches"_a.none() = nb::none(),
+             "How to run on such images. wish: longest group, strip, bands, each 0 for what the caches suggest. caches: "
+             "bytes of the first and second level, None for this processor's.")
+        .def("run", &run_chain, "x"_a.noconvert(), "out"_a.noconvert(), "plan"_a, "threads"_a,
+             "Write the last step's output into out. Raises MemoryError before it writes anything.");
+    m.def("chain", &chain, "steps"_a, nb::keep_alive<0, 1>(),
+          "A chain of (layer, tensor it convolves, tensor it adds or -1); tensor 0 is the input, i + 1 what step i gives.");
+    m.def("caches", [] { return std::make_pair(bisr::caches().first, bisr::caches().second); },
+          "Bytes of a core's first-level data cache and of its second-level cache.");
     m.def("supported_kernels", &bisr::supported_kernels, "Kernels this processor can run, fastest first.");
     m.def("failed_kernels", &bisr::failed_kernels, "'name (what is wrong)' of kernels that failed their self-check.");
     m.def(

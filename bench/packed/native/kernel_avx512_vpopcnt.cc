@@ -118,14 +118,20 @@ void tile_by_threes(const Span& span, int pixel, int block, std::int32_t* sums) 
         const unsigned char *first = input[0], *second = input[1];
         const long long* all_three = threes;
         asm("" : "+r"(first), "+r"(second), "+r"(all_three));
+        __m512i x1[kPixels], x2[kPixels], all[kPixels];
         for (int p = 0; p < kPixels; ++p) {
-            const __m512i x1 = _mm512_set1_epi64(*reinterpret_cast<const long long*>(first + p * stride));
-            const __m512i x2 = _mm512_set1_epi64(*reinterpret_cast<const long long*>(second + p * stride));
-            const __m512i all = _mm512_set1_epi64(all_three[p]);
-            for (int v = 0; v < kVectors; ++v) {
-                const __m512i a = _mm512_xor_si512(x1, load(weight, v));
-                const __m512i b = _mm512_xor_si512(x2, load(weight + kUnitBytes, v));
-                const __m512i s = _mm512_xor_si512(all, load(weight + 2 * kUnitBytes, v));
+            x1[p] = _mm512_set1_epi64(*reinterpret_cast<const long long*>(first + p * stride));
+            x2[p] = _mm512_set1_epi64(*reinterpret_cast<const long long*>(second + p * stride));
+            all[p] = _mm512_set1_epi64(all_three[p]);
+        }
+        for (int v = 0; v < kVectors; ++v) {
+            __m512i w1 = load(weight, v), w2 = load(weight + kUnitBytes, v), w3 = load(weight + 2 * kUnitBytes, v);
+            // One load for all pixels: GCC would otherwise repeat it in every xor.
+            asm("" : "+v"(w1), "+v"(w2), "+v"(w3));
+            for (int p = 0; p < kPixels; ++p) {
+                const __m512i a = _mm512_xor_si512(x1[p], w1);
+                const __m512i b = _mm512_xor_si512(x2[p], w2);
+                const __m512i s = _mm512_xor_si512(all[p], w3);
                 // majority(a, b, a ^ b ^ s): a where a equals b, else the opposite of s.
                 const __m512i m = _mm512_ternarylogic_epi64(a, b, s, 0xd4);
                 single[p][v] = _mm512_add_epi64(single[p][v], _mm512_popcnt_epi64(s));
