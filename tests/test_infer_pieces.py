@@ -9,6 +9,7 @@ from torch import nn
 from bench.contract import Context, Settings, UserError
 from bench.layer.unit_base import repeat_channels
 from bench.nn.build import build_network
+from bench.packed.chain import chains_of, single_layers
 from bench.packed.layer import PackedLayer
 from bench.packed.pack import pack, packed_units
 from bench.packed.parity import check_parity
@@ -27,12 +28,25 @@ def trained(algo: str, backbone: str = "srresnet") -> nn.Module:
     return network.to(memory_format=torch.channels_last)
 
 
+def test_layers_are_taken_apart_one_by_one_where_chains_are_off() -> None:
+    packed = pack(trained("bbcu_m"))
+    image, _ = photo(SMALL, None)
+    with single_layers():
+        pieces = take_apart(packed, image)
+    assert [call.module for call in pieces.layers] == [unit.layer for unit in packed_units(packed).values()]
+    assert [call.module for call in pieces.full_precision] == [
+        call.module for call in take_apart(packed, image).full_precision
+    ]
+
+
 @pytest.mark.parametrize("algo", ["bbcu_m", "frb"])
 def test_every_parameter_belongs_to_exactly_one_piece(algo: str) -> None:
     packed = pack(trained(algo))
     image, _ = photo(SMALL, None)
     pieces = take_apart(packed, image)
-    assert [call.module for call in pieces.layers] == [unit.layer for unit in packed_units(packed).values()]
+    chained = {layer for chain in chains_of(packed).values() for layer in chain.layers}
+    alone = [unit.layer for unit in packed_units(packed).values() if unit.layer not in chained]
+    assert [call.module for call in pieces.layers] == [*chains_of(packed).values(), *alone]
     found = [id(p) for call in pieces.full_precision for p in call.module.parameters()]
     assert sorted(found) == sorted(id(p) for p in packed.parameters())
     for call in pieces.full_precision:

@@ -188,5 +188,3 @@ def unequal_chains(network: nn.Module, run: Callable[[], object]) -> tuple[str, 
         for hook in hooks:
             hook.remove()
     return tuple(unequal)
-
-

@@ -129,7 +129,12 @@ def _take(chain: _Found, node: fx.Node, module: nn.Module) -> bool:
     elif (slope := _slope(called)) is not None:
         epilogue = _layer_of(chain.units[-1]).geometry
         tensors = _layer_of(chain.units[-1]).tensors()
-        if step.added or step.slope is not None or epilogue.skip == "after" or {"pre", "slope", "post"} & tensors.keys():
+        if (
+            step.added
+            or step.slope is not None
+            or epilogue.skip == "after"
+            or {"pre", "slope", "post"} & tensors.keys()
+        ):
             return False
         chain.steps[-1] = replace(step, slope=slope)
     elif not isinstance(called, nn.Identity):
@@ -179,7 +184,7 @@ def _slope(called: Any) -> float | None:
 
 
 def _only_signs(node: fx.Node, module: nn.Module, low: float, high: float) -> bool:
-    """Whether all that reads ``node`` are binary layers with every threshold in (low, high]: clamping changes no sign."""
+    """Whether all that reads ``node`` takes signs at thresholds in (low, high], which clamping does not change."""
     for user in node.users:
         layer = _layer(user, module)
         if layer is None or layer.geometry.input != "sign" or layer.geometry.skip != "none":
@@ -193,19 +198,16 @@ def _only_signs(node: fx.Node, module: nn.Module, low: float, high: float) -> bo
 def _with_chains(module: nn.Module, graph: fx.Graph, found: list[_Found], path: str) -> fx.GraphModule:
     """``module`` as its graph, in which each chain is one node. Its units keep their names."""
     chains = {f"chain_{i}": _build(chain, module, path) for i, chain in enumerate(found)}
-    for (name, _), chain in zip(chains.items(), found, strict=True):
+    for name, chain in zip(chains, found, strict=True):
         with graph.inserting_after(chain.end):
             node = graph.call_module(name, (chain.start,))
         chain.end.replace_all_uses_with(node)
         for old in reversed(chain.nodes):
             graph.erase_node(old)
-    # Parts that no node calls any more are still the network's.
-    root = {name: part for name, part in module.named_modules() if name and not any(part.children())}
-    units = {name: part for name, part in module.named_modules() if isinstance(part, UnitShell)}
     joined = fx.GraphModule({**_called(module, graph, chains), **_parameters(module, graph)}, graph)
-    for name, unit in units.items():
-        joined.add_submodule(name, unit)
-    del root
+    for name, part in module.named_modules():
+        if isinstance(part, UnitShell):  # also those that no node calls any more
+            joined.add_submodule(name, part)
     joined.train(module.training)
     return joined
 

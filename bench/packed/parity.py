@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bench.contract.gates import gate
 from bench.layer.reference import accumulate
+from bench.packed.chain import unequal_chains
 from bench.packed.pack import deployable_units, packed_units
 
 TOLERANCE = 1e-5
@@ -27,6 +28,8 @@ class Parity:
     """Packed layers compared; 0 when the network has none"""
     unequal_accumulators: tuple[str, ...]
     """Layers whose integer accumulators differ anywhere; empty when all are equal"""
+    unequal_chains: tuple[str, ...]
+    """Chains that give other bits than their layers one at a time; empty when all give the same"""
     layer_error: float
     """Worst packed layer against its training expression on the trained network's own activations, relative"""
     output_max_abs: float
@@ -36,12 +39,17 @@ class Parity:
 
     @property
     def passed(self) -> bool:
-        return not self.unequal_accumulators and self.layer_error <= TOLERANCE and self.output_error <= TOLERANCE
+        exact = not self.unequal_accumulators and not self.unequal_chains
+        return exact and self.layer_error <= TOLERANCE and self.output_error <= TOLERANCE
 
     def reason(self) -> str:
         """Why it did not pass, in one line; empty when it did."""
         if self.unequal_accumulators:
             return f"integer accumulators differ in {', '.join(self.unequal_accumulators[:3])}"
+        if self.unequal_chains:
+            return (
+                f"layers that advance together give other bits than one at a time: {', '.join(self.unequal_chains[:3])}"
+            )
         if not self.layer_error <= TOLERANCE:  # in the form that NaN fails
             return f"a packed layer differs from its training expression by {self.layer_error:.2g} of its range"
         if not self.output_error <= TOLERANCE:
@@ -76,6 +84,7 @@ class LayerParity:
 
     layers: int
     unequal_accumulators: tuple[str, ...]
+    unequal_chains: tuple[str, ...]
     layer_error: float
     output: Tensor
     """The trained network's output (N, 3, scale*H, scale*W)"""
@@ -85,6 +94,7 @@ class LayerParity:
         return Parity(
             layers=self.layers,
             unequal_accumulators=self.unequal_accumulators,
+            unequal_chains=self.unequal_chains,
             layer_error=self.layer_error,
             output_max_abs=float((packed_output - self.output).abs().max()),
             output_error=relative_error(packed_output, self.output),
@@ -114,7 +124,9 @@ def check_layers(trained: nn.Module, packed: nn.Module, image: Tensor) -> LayerP
     finally:
         for hook in hooks:
             hook.remove()
-    return LayerParity(len(errors), tuple(unequal), worst(errors), output)
+    with torch.no_grad():
+        chains = unequal_chains(packed, lambda: packed(image))
+    return LayerParity(len(errors), tuple(unequal), chains, worst(errors), output)
 
 
 def check_parity(trained: nn.Module, packed: nn.Module, image: Tensor) -> Parity:

@@ -1,6 +1,7 @@
 // Runs the kernels of wide instruction sets, compiled against an emulation of their instructions, against the portable
 // one. Prints the number of cases; exits with 1 at the first difference.
 #include "cases.h"
+#include "chains.h"
 #include "self_check.h"
 
 namespace {
@@ -42,4 +43,8 @@ bool self_checks() {
 
 } // namespace
 
-int main() { return self_checks() && cases::agree(kPortable, kEmulated, false, {1, 2}) ? 0 : 1; }
+int main() {
+    const bool same = self_checks() && cases::agree(kPortable, kEmulated, false, {1, 2}) &&
+                      cases::chains_agree(kPortable, kEmulated, 30, {1, 3});
+    return same ? 0 : 1;
+}

@@ -1,6 +1,7 @@
 // Prints the kernels of this processor (or emulator). With numbers of threads on the command line, also runs each against
-// the portable one: prints the number of cases, or exits with 1 at the first difference.
+// the portable one: prints the numbers of layers and of chains, or exits with 1 at the first difference.
 #include "cases.h"
+#include "chains.h"
 
 #include <cstdlib>
 
@@ -14,5 +15,8 @@ int main(int count, char** words) {
         kernels.push_back(bisr::select_kernel(name));
         std::printf("%s ", name.c_str());
     }
-    return threads.empty() || cases::agree(bisr::select_kernel("portable"), kernels, false, threads) ? 0 : 1;
+    const bisr::Kernel& portable = bisr::select_kernel("portable");
+    const bool same = threads.empty() || (cases::agree(portable, kernels, false, threads) &&
+                                          cases::chains_agree(portable, kernels, 30, threads));
+    return same ? 0 : 1;
 }

@@ -14,7 +14,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "bench/packed/native"
 HERE = Path(__file__).resolve().parent
-DRIVER = ("caches", "layer", "inputs", "prepare", "stretch", "pool", "self_check", "kernel_portable")
+DRIVER = (
+    "caches",
+    "chain",
+    "chain_group",
+    "layer",
+    "inputs",
+    "prepare",
+    "stretch",
+    "pool",
+    "self_check",
+    "kernel_portable",
+)
 """What every check program is linked with."""
 X86 = {
     "kernel_avx2": ["-mavx2"],

@@ -18,6 +18,8 @@ from bench.nn.label import check_label
 from bench.nn.network import PARTS
 from bench.nn.output import check_output, range_flags
 from bench.nn.weights import prepare_network
+from bench.packed.chain import single_layers, told_chains
+from bench.packed.kernels import native
 from bench.packed.pack import load_into, pack, packed_units, save
 from bench.packed.parity import check_layers
 from bench.packed.peers import BINARY
@@ -150,6 +152,8 @@ def measure(job: dict, tell: Tell, mark: Callable[[str], None]) -> dict[str, obj
             "peers": peers.details(),
             "layer_calls": sum(counted.calls.values()),
             "seconds_rounds": seconds,
+            "chains": told_chains(packed),
+            "caches": list(native().caches()),
             "page_faults": {name: int(np.median(counts)) for name, counts in faults.items()},
             "input": {
                 "sha256": image_sha,
@@ -174,7 +178,9 @@ def pieces_of(packed: nn.Module, image: Tensor, job: dict, peers: Peers) -> dict
     runs = {"fp_parts": in_turn(pieces.full_precision), "layers": in_turn(pieces.layers)}
     if BINARY in job["baselines"]:
         try:
-            runs[BINARY] = in_turn(openvino_layers(pieces.layers, job["threads"]))
+            with single_layers():
+                layers = take_apart(packed, image).layers
+                runs[BINARY] = in_turn(openvino_layers(layers, job["threads"]))
         except Unsupported as reason:
             peers.reasons[BINARY] = str(reason)
     return runs

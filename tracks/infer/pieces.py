@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.contract import Unsupported
+from bench.packed.chain import Chain
 from bench.packed.layer import PackedLayer
 from bench.packed.parity import TOLERANCE, relative_error
 from bench.packed.peers.binary import openvino_layer
@@ -34,7 +37,7 @@ class Pieces:
     """Calls of the largest modules without a packed layer. What happens between modules (shortcuts, attention's
     products, interpolation, image range) belongs to none of them."""
     layers: tuple[Call, ...]
-    """Calls of packed layers"""
+    """Calls of packed layers, a chain being one call"""
 
 
 @torch.no_grad()
@@ -61,10 +64,12 @@ def take_apart(network: nn.Module, image: Tensor) -> Pieces:
     finally:
         for hook in hooks:
             hook.remove()
-    layers = tuple(call for call in calls if isinstance(call.module, PackedLayer))
+    packed = [isinstance(call.module, PackedLayer | Chain) for call in calls]
+    layers = tuple(itertools.compress(calls, packed))
     for call in layers:
-        call.module.next = None
-    return Pieces(tuple(call for call in calls if not isinstance(call.module, PackedLayer)), layers)
+        if isinstance(call.module, PackedLayer):
+            call.module.next = None
+    return Pieces(tuple(itertools.compress(calls, map(operator.not_, packed))), layers)
 
 
 def in_turn(calls: tuple[Callable[[], Any], ...]) -> Callable[[], None]:
@@ -101,6 +106,10 @@ def openvino_layers(layers: tuple[Call, ...], threads: int) -> tuple[Callable[[]
 
 
 def _pieces(module: nn.Module) -> Iterator[nn.Module]:
+    if isinstance(module, Chain):
+        if module.enabled:  # its layers are called elsewhere otherwise
+            yield module
+        return
     if isinstance(module, PackedLayer) or not any(isinstance(part, PackedLayer) for part in module.modules()):
         yield module
         return
