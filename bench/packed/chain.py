@@ -111,6 +111,8 @@ class Chain(nn.Module):
             chain.run(image, out, plan, threads)
         except MemoryError:
             return self._fall_back(x, f"{scratch} bytes of scratch memory could not be had")
+        for layer in self.layers:
+            layer.runs[0] += 1
         return out.permute(0, 3, 1, 2)
 
     def _fall_back(self, x: Tensor, why: str) -> Tensor:

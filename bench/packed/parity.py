@@ -28,14 +28,14 @@ class Parity:
     """Packed layers compared; 0 when the network has none"""
     unequal_accumulators: tuple[str, ...]
     """Layers whose integer accumulators differ anywhere; empty when all are equal"""
-    unequal_chains: tuple[str, ...]
-    """Chains that give other bits than their layers one at a time; empty when all give the same"""
     layer_error: float
     """Worst packed layer against its training expression on the trained network's own activations, relative"""
     output_max_abs: float
     """End to end, largest absolute difference of the two outputs (images in [0, 1])"""
     output_error: float
     """The same relative to the output's largest value"""
+    unequal_chains: tuple[str, ...] = ()
+    """Chains that give other bits than their layers one at a time; empty when all give the same"""
 
     @property
     def passed(self) -> bool:
