@@ -10,6 +10,8 @@ from bench.contract.weight_labels import budget_of, seed_of, spent
 MEANINGS: dict[str, str] = {
     "unstable": "the timed samples spread by a tenth of their mean or more",
     "short_sample": "one sample took less than a millisecond, so the clock counts for something",
+    "fewer_cpus": "fewer CPUs were allowed (affinity, control group) than threads ran",
+    "load_beside": "something else kept a quarter of a CPU or more busy meanwhile",
     "untrained": "random weights: the number says nothing about quality and is not scored",
     "sample_data": "measured on photographs that scikit-image ships, not on a published test set",
     "unverified_data": "pictures that no manifest knows, so nobody can tell whether they are the published ones",

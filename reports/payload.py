@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.records.conditions import Conditions
 from bench.records.record import Record, canonical
 from bench.scoring import PARTS
 from reports.board import Board
@@ -190,6 +191,20 @@ def _series(record: Record) -> dict[str, list[float]]:
     return {clean(key, 40): [float(f"{value:.4g}") for value in values] for key, values in chosen if values}
 
 
+def _conditions(told: Conditions | None) -> str:
+    """Under what a timing was taken, in one line."""
+    if told is None:
+        return ""
+    beside = None if told.busy_beside is None else f"{told.busy_beside:g} CPUs busy beside it"
+    parts = [
+        f"node {told.host}", f"{told.cpus_allowed:g} CPUs allowed ({told.cpus})", beside,
+        f"load {told.load_before:g} before and {told.load_after:g} after",
+        told.governor and f"governor {told.governor}", told.job and f"job {told.job}",
+        told.restarts and f"restarted {told.restarts} times",
+    ]  # fmt: skip
+    return ", ".join(part for part in parts if part)
+
+
 def provenance(record: Record) -> dict[str, str]:
     """Where a record comes from, as lines of name and value. Hashes are cut to sixteen digits."""
     made, machine = record.provenance, record.provenance.machine
@@ -202,6 +217,7 @@ def provenance(record: Record) -> dict[str, str]:
         "Track version": str(made.track_version),
         "Protocol": made.protocol or "",
         "Machine": f"{machine.id}: {machine.cpu}, {machine.cores} cores, {machine.arch}, {machine.system}",
+        "Conditions": _conditions(made.conditions),
         "Instruction sets": " ".join(made.isa),
         "Device": f"{made.device}, {made.threads} thread{'s' if made.threads != 1 else ''}",
         "Seed": str(made.seed),

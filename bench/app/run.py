@@ -15,6 +15,7 @@ from bench.contract.errors import method_line
 from bench.plan.cells import PlannedCell
 from bench.plan.identity import Identity, Stamp
 from bench.records.claims import Claims
+from bench.records.conditions import Conditions, Watch
 from bench.records.plausible import contradictions, strange
 from bench.records.record import Record, Status, measured
 from bench.records.store import Store
@@ -117,12 +118,13 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _measure(identity: Identity, track: Track, context: Context, stamp: Stamp, log: Path) -> Record:
-    cell = identity.cell
+    cell, watch = identity.cell, Watch()
     try:
         outcome = track.run(cell, context)
+        conditions = watch.end() if track.machine_bound else None
         if wrong := contradictions(outcome.metrics, outcome.samples):
             raise RuntimeError(f"the figures contradict each other, so no number: {'; '.join(wrong)}")
-        record = _record("ok", "", identity, track, stamp, outcome)
+        record = _record("ok", "", identity, track, stamp, outcome, conditions)
     except Unsupported as error:
         record = _record("unsupported", reason_of(error), identity, track, stamp)
     except UserError as error:
@@ -138,10 +140,17 @@ def _measure(identity: Identity, track: Track, context: Context, stamp: Stamp, l
 
 
 def _record(
-    status: Status, reason: str, identity: Identity, track: Track, stamp: Stamp, outcome: Outcome | None = None
+    status: Status,
+    reason: str,
+    identity: Identity,
+    track: Track,
+    stamp: Stamp,
+    outcome: Outcome | None = None,
+    conditions: Conditions | None = None,
 ) -> Record:
     outcome = outcome or Outcome()
-    provenance = stamp.provenance(identity, outcome)
+    provenance = stamp.provenance(identity, outcome, conditions)
+    beside = conditions.flags(stamp.settings.threads) if conditions else []
     return Record(
         cell=identity.cell,
         status=status,
@@ -149,7 +158,7 @@ def _record(
         machine_bound=track.machine_bound,
         metrics=measured(outcome, track.metrics),
         samples=outcome.samples,
-        flags=sorted({*outcome.flags, *strange(outcome.metrics), *(["dirty"] if provenance.dirty else [])}),
+        flags=sorted({*outcome.flags, *beside, *strange(outcome.metrics), *(["dirty"] if provenance.dirty else [])}),
         details=outcome.details,
         kernels=outcome.kernels,
         provenance=provenance,

@@ -14,6 +14,7 @@ from bench.contract import Cell, Outcome, Settings, Track, UserError
 from bench.contract.own_weights import own_weights, split_table
 from bench.plan.closure import NATIVE, Closures
 from bench.plan.discover import Found, Registry
+from bench.records.conditions import Conditions
 from bench.records.machine import ROOT, cpu_isa, git_state, this_machine, version_of, versions
 from bench.records.record import CardNote, Machine, Provenance, Record, sha256
 
@@ -126,7 +127,7 @@ class Stamp:
         folder = (found.source if found.source.is_dir() else found.source.parent) / "weights"
         return self._hash(sorted(folder.glob(f"{cell.algo}.{cell.backbone}.{cell.level}.*.safetensors")))
 
-    def provenance(self, identity: Identity, outcome: Outcome) -> Provenance:
+    def provenance(self, identity: Identity, outcome: Outcome, conditions: Conditions | None = None) -> Provenance:
         """The provenance of a measurement that has just ended."""
         protocol = identity.settings.get("protocol")
         return Provenance(
@@ -148,6 +149,7 @@ class Stamp:
             packages=self.packages,
             machine=self.machine,
             settings=identity.settings,
+            conditions=conditions,
             card=_note(self.registry.algorithms[identity.cell.algo]),
             fingerprint=identity.fingerprint,
         )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError, model_validator
 
 from bench.contract import KEY_PATTERN, Better, Cell, Metric, Outcome, UserError
+from bench.records.conditions import Conditions
 from bench.records.earlier_schemas import SCHEMA, upgraded
 from bench.records.plausible import contradictions
 
@@ -113,6 +114,8 @@ class Provenance(_Strict):
     machine: Machine
     settings: dict[str, JsonValue]
     """What the track named as deciding this cell's numbers."""
+    conditions: Conditions | None = None
+    """Under what a timing was taken; None for numbers that no machine changes, and in records of earlier programs."""
     card: CardNote | None = None
     """The algorithm's card where its key does not lead to it (a user's own class); then only is it in the file."""
     fingerprint: str
@@ -193,8 +196,9 @@ def _printing(metric: Metric) -> dict[str, Any]:
 def to_text(record: Record) -> str:
     """The file's text: indented JSON whose last entry is the hash over all others."""
     content = record.model_dump(mode="json")
-    if record.provenance.card is None:
-        del content["provenance"]["card"]  # readable for earlier programs, which know no such entry
+    for name in ("card", "conditions"):
+        if content["provenance"][name] is None:
+            del content["provenance"][name]  # readable for earlier programs, which know no such entry
     return json.dumps({**content, "sha256": sha256(content)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
