@@ -137,6 +137,18 @@ def test_a_sweep_that_taught_nothing_is_run_longer(
     assert record["plan"]["learning_rate"] == 1e-3
 
 
+def test_full_precision_is_tried_for_the_whole_run_and_the_best_trial_is_the_run(data: Path, tmp_path: Path) -> None:
+    flags = f"--algos fp32 --scale 2 --data {data} --preset board --device cpu --iterations 3 --batch 1 --patch 8"
+    assert main([*flags.split(), "--out", str(tmp_path)]) == 0
+    folder = tmp_path / "fp32.srresnet.x2.board-s0"
+    record = json.loads((folder / RECORD).read_text())
+    trials = {trial["learning_rate"]: trial for trial in record["sweep"]}
+    assert [trial["iterations"] for trial in trials.values()] == [3, 3, 3, 3]
+    assert record["validation"]["psnr_y"] == trials[record["plan"]["learning_rate"]]["psnr_y"]
+    assert not [path for path in folder.iterdir() if path.is_dir()]
+    assert main([*flags.split(), "--out", str(tmp_path), "--resume"]) == 0
+
+
 def test_a_damaged_sweep_is_named(tmp_path: Path) -> None:
     (tmp_path / RESULT).write_text("[{")
     with pytest.raises(UserError, match="cannot be read"):

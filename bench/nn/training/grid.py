@@ -25,7 +25,7 @@ from bench.nn.training.loop import Listener
 from bench.nn.training.plan import is_equal, make_plan
 from bench.nn.training.run import Job, run_name, train
 from bench.nn.training.step import Diverged
-from bench.nn.training.sweep import best_rate, sweep
+from bench.nn.training.sweep import adopt, best_rate, sweep
 from bench.nn.training.validate import Validation
 from bench.nn.weights import store_weights, stored_weights
 
@@ -199,7 +199,7 @@ class Run:
             return None
         rate = best_rate(trials, job.algorithm.card.name)
         s.say(f"{self.name}: learning rate {rate:g}; tried: {', '.join(map(str, trials))}")
-        return replace(job, plan=replace(job.plan, learning_rate=rate), trials=tuple(trials))
+        return adopt(replace(job, plan=replace(job.plan, learning_rate=rate), trials=tuple(trials)))
 
     def _teacher(self) -> nn.Module:
         """The full-precision network: --teacher, else a finished run beside this one, else the stored weights."""

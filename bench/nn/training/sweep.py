@@ -16,7 +16,7 @@ from pathlib import Path
 from lightning_fabric import Fabric
 
 from bench.contract import Unsupported, UserError
-from bench.nn.training.checkpoint import RECORD, write_whole
+from bench.nn.training.checkpoint import RECORD, saved, write_whole
 from bench.nn.training.data import Pictures
 from bench.nn.training.loop import Listener
 from bench.nn.training.run import Job, Trial, train
@@ -29,6 +29,9 @@ SHARE = 10
 LEARNT_DB = 0.1
 """A sweep in which no trial gains so much on its start says nothing of the rates. It is run again twice as long, at
 most half as long as the run: full precision on SRResNet stays at interpolation for the first hundred iterations."""
+YARDSTICK_SHARE = 1
+"""Of full precision, which every method is measured against: its rates are tried for the whole run. After a tenth it
+still stands at interpolation at the rates that serve it best in the end, and a weak yardstick flatters all."""
 RESULT = "sweep.json"
 """What a sweep leaves in the run's folder"""
 
@@ -40,7 +43,8 @@ def sweep(
 
     What is finished stays in the run's folder, so a sweep that was killed goes on with the rate it was at.
     """
-    iterations = max(1, job.plan.iterations // SHARE)
+    share = YARDSTICK_SHARE if job.algorithm.card.full_precision else SHARE
+    iterations = max(1, job.plan.iterations // share)
     found = read(job.folder)
     while True:
         mine = [trial for trial in found if trial.iterations == iterations]
@@ -53,7 +57,8 @@ def sweep(
             if fabric.is_global_zero:
                 text = json.dumps([asdict(trial) for trial in found], indent=1, allow_nan=False)
                 write_whole(job.folder / RESULT, (text + "\n").encode())
-                shutil.rmtree(_folder(job, rate), ignore_errors=True)
+                if iterations < job.plan.iterations:
+                    shutil.rmtree(_folder(job, rate), ignore_errors=True)
         if any(map(_learnt, mine)) or 4 * iterations > job.plan.iterations or not any(map(_alive, mine)):
             return found
         iterations *= 2
@@ -96,6 +101,18 @@ def best_rate(trials: list[Trial], name: str) -> float:
         rates = ", ".join(f"{rate:g}" for rate in RATES)
         raise Unsupported(f"{name} diverges at every learning rate of the sweep ({rates}): untrainable at this budget")
     return max(alive, key=lambda trial: (trial.psnr_y, -trial.learning_rate)).learning_rate
+
+
+def adopt(job: Job) -> Job:
+    """``job`` going on from its sweep's trial at the same rate, where that was as long as the run: its end already."""
+    trial = _folder(job, job.plan.learning_rate)
+    if not trial.is_dir():
+        return job
+    for path in saved(trial):
+        path.replace(job.folder / path.name)
+    for rate in RATES:
+        shutil.rmtree(_folder(job, rate), ignore_errors=True)
+    return replace(job, resume=True)
 
 
 def _folder(job: Job, rate: float) -> Path:
