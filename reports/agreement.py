@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from bench.records.experiments import Experiment
 from bench.records.record import Record
 from bench.scoring.agreement import FEWEST_DRAWN, MOST_ORDERS, Flip
-from reports.comparisons import Comparison, Key, comparisons
+from reports.comparisons import FLOOR, Comparison, Key, comparisons
 from reports.known import Known, backbone_title
 from reports.table import Column, Entry, Row, Table
 from reports.tables import BACKBONE, METHOD, SCALE, case_title, cases_in_order
@@ -172,11 +172,22 @@ def _silent(by_set: Mapping[str, Comparison], known: Known) -> tuple[str, ...]:
         own = [c for c in by_set.values() if name in c.published]
         return all(c.floor is not None and abs(c.published[name] - c.floor) < ROUNDING_DB for c in own)
 
-    names = dict.fromkeys(name for c in by_set.values() for name in c.published)
-    return tuple(
+    names = [name for c in by_set.values() for name in c.published if name != FLOOR]
+    said = _misnamed(next(iter(by_set.values())).key, known)
+    return said + tuple(
         f"{_title(name, known)} is printed with the values of bilinear interpolation, to the last digit: the published "
         "network adds nothing to the enlarged input."
-        for name in filter(adds_nothing, names)
+        for name in filter(adds_nothing, dict.fromkeys(names))
+    )
+
+
+def _misnamed(key: Key, known: Known) -> tuple[str, ...]:
+    """A note on a row that its table calls bicubic and that holds the values of bilinear interpolation."""
+    rows = (row for row in known.published if (row.paper, row.table) == (key.paper, key.table) and row.algo == FLOOR)
+    names = dict.fromkeys(row.method for row in rows if row.method.lower() != FLOOR)
+    return tuple(
+        f"What this table prints as {clean(name)} is bilinear interpolation, to the digit: it stands as that here."
+        for name in names
     )
 
 

@@ -206,6 +206,19 @@ def test_a_method_printed_with_the_values_of_interpolation_is_named(floor: float
     assert "Bilinear" not in [row.entries["method"].value for row in values.rows], "no publication prints it"
 
 
+def test_bilinear_printed_as_bicubic_is_named_and_counts_for_nothing() -> None:
+    bilinear = replace(CARDS["bicubic"], key="bilinear", name="Bilinear")
+    row = printed("bilinear", 27.56, method="Bicubic", backbone="none", bits_w=None, bits_a=None)
+    others = tuple(row for row in KNOWN.published if row.algo != "bicubic")
+    known = Known(cards={**CARDS, "bilinear": bilinear}, published=(*others, row))
+    records = [*everyone(), record("accuracy", "bilinear", "none", 4, "set5", {"psnr_y": 27.5648})]
+    (found,) = comparisons(records, known)
+    assert found.apart["bilinear"] == 27.5648 and "bicubic" not in found.published
+    values = agreement_tables(records, known)[1]
+    assert values.notes[0].startswith("What this table prints as Bicubic is bilinear interpolation")
+    assert not any("Bilinear is printed with the values" in note for note in values.notes)
+
+
 def test_the_site_has_the_page_where_there_is_something_to_compare(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
