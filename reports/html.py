@@ -15,14 +15,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.records.record import Record
-from bench.scoring import ScoringRule
+from bench.scoring import PARTS, ScoringRule
 from reports.board import Board
 from reports.crops import NONE, Crops
+from reports.flags import legend
 from reports.known import Known
 from reports.payload import page_data
 from reports.plots import Figure, figures, rank_figure
 from reports.table import Table
 from reports.text import clean, safe_url
+from reports.worth import worth
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("page.css", "table.css", "drawer.css", "crops.css")
@@ -41,6 +43,8 @@ class Panel:
     template: str = "table.html.j2"
     about: str = ""
     notes: tuple[str, ...] = ()
+    flags: tuple[tuple[str, str], ...] = ()
+    """(flag, what it says)"""
 
 
 def page(
@@ -64,6 +68,8 @@ def page(
         "figures": list(enumerate(charts)),
         "ranks": [(scope, place, figure) for place, (scope, figure) in enumerate(ranks, len(charts))],
         "rule": rule.sentences(),
+        "worth": worth(records, known),
+        "required": ", ".join(part.title for part in PARTS if part.key in rule.required),
         "sources": [{**source.model_dump(), "url": safe_url(source.url)} for source in known.sources.values()],
         "problems": [clean(problem) for problem in (*known.problems, *problems)],
         "links": links or {},
@@ -117,10 +123,16 @@ def policy(style: str, script: str = "") -> str:
 
 def _panels(tables: Sequence[Table], scored: bool, charts: Sequence[Figure], crops: Crops) -> list[Panel]:
     panels = [Panel("_score", "Leaderboard", "board.html.j2")] if scored else []
-    panels += [Panel(table.key, table.title, about=table.about, notes=table.notes) for table in tables]
+    panels += [
+        Panel(table.key, table.title, about=table.about, notes=table.notes, flags=_legend(table)) for table in tables
+    ]
     panels += [Panel("_plots", "Plots", "plots.html.j2")] if charts else []
     panels += [Panel("_crops", "Pictures", "crops.html.j2")] if crops.rows else []
     return [*panels, Panel("_about", "About", "about.html.j2")]
+
+
+def _legend(table: Table) -> tuple[tuple[str, str], ...]:
+    return tuple(legend(flag for row in table.rows for flag in row.flags))
 
 
 def _facts(records: Sequence[Record], known: Known) -> list[str]:

@@ -26,6 +26,8 @@ class Known:
     experiments: tuple[Experiment, ...] = ()
     problems: tuple[str, ...] = ()
     """What could not be read; printed on the page instead of stopping it."""
+    untrained: frozenset[str] = frozenset()
+    """Installed methods that need weights and have none here."""
 
     def method(self, algo: str) -> str:
         """A method's name."""
@@ -73,8 +75,10 @@ def known(cards: Mapping[str, Card] | None = None, records: Iterable[Record] = (
     quotes: list[Published] = []
     origins: Mapping[str, Source] = {}
     tried: tuple[Experiment, ...] = ()
+    untrained: set[str] = set()
     try:
         registry = discover()
+        untrained = {k for k, one in registry.algorithms.items() if not one.card.backbone_free and not one.trained()}
         found, tracks = registry.cards, {key: (track.title, track.about) for key, track in registry.tracks.items()}
     except UserError as error:
         problems.append(clean(error))
@@ -83,7 +87,7 @@ def known(cards: Mapping[str, Card] | None = None, records: Iterable[Record] = (
     except UserError as error:
         problems.append(clean(error))
     everyone = {**_noted(records), **found, **(cards or {})}
-    return Known(everyone, tracks, tuple(quotes), origins, tried, tuple(problems))
+    return Known(everyone, tracks, tuple(quotes), origins, tried, tuple(problems), frozenset(untrained))
 
 
 def _noted(records: Iterable[Record]) -> dict[str, Card]:

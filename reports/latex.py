@@ -7,25 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reports.table import Column, Entry, Table
-from reports.text import latex
-
-PREAMBLE = r"""\documentclass{article}
-\usepackage[utf8]{inputenc}
-\usepackage[T1]{fontenc}
-\usepackage{textcomp}
-\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
-\usepackage{booktabs}
-\usepackage{xcolor}
-\usepackage{graphicx}
-\usepackage[a4paper,landscape,margin=15mm]{geometry}
-% Best and second best. For journals in black and white: \textbf{#1} and \underline{#1}.
-\newcommand{\best}[1]{\textcolor{red}{#1}}
-\newcommand{\second}[1]{\textcolor{blue}{#1}}
-% Reduction and increase against full precision, in percent.
-\newcommand{\down}[1]{{\scriptsize($\downarrow$#1\%)}}
-\newcommand{\up}[1]{{\scriptsize($\uparrow$#1\%)}}
-\begin{document}
-"""
+from reports.text import PREAMBLE, latex
 
 
 def latex_document(tables: Sequence[Table]) -> str:

@@ -21,6 +21,7 @@ PAPER = Column("paper", "Paper", "Where the method was published", text=True, sh
 YEAR = Column("year", "Year", "When the method was published", digits=0, shown=False)
 CODE = Column("code", "Code", "The authors' code or page", text=True, shown=False)
 FACTS = (PAPER, YEAR, CODE)
+"""Of the method; the reader asks for them."""
 
 
 def origin_columns(records: Sequence[Record]) -> list[Column]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.records.conditions import Conditions
@@ -13,15 +13,16 @@ from bench.records.record import Record, canonical
 from bench.scoring import PARTS
 from reports.board import Board
 from reports.command import command
+from reports.flags import legend
 from reports.known import Known, backbone_title
 from reports.table import Column, Entry, Row, Table
-from reports.text import LATEX, clean, fixed, safe_url
+from reports.text import LATEX, PREAMBLE, clean, fixed, safe_url
 
 MOST_SAMPLES = 8000
 """More numbers than these stay in the record files, so that a page stays small."""
 SERIES = 2
 """Series of samples shown for a record."""
-DERIVED = ("method", "bits", "backbone", "scale", "case")
+DERIVED = ("method", "bits", "backbone", "scale", "case", "machine", "paper", "year", "code")
 """Columns whose entries the page takes from the row itself."""
 
 
@@ -70,6 +71,9 @@ def page_data(records: Sequence[Record], tables: Sequence[Table], boards: Sequen
         "notes": pool.notes.values,
         "sources": {key: [clean(source.citation), safe_url(source.url)] for key, source in known.sources.items()},
         "latex": LATEX,
+        "preamble": PREAMBLE,
+        "flags": _flags(tables),
+        "required": list(boards[0].scores.rule.required) if boards else [],
         "samplesLeftOut": not keep,
     }
 
@@ -77,17 +81,24 @@ def page_data(records: Sequence[Record], tables: Sequence[Table], boards: Sequen
 def _method(algo: str, known: Known) -> dict[str, Any]:
     card = known.cards.get(algo)
     named = {"name": known.method(algo), "family": known.family(algo), "bits": known.bits(algo)}
+    if algo in known.untrained:
+        named["bare"] = True
     if card is None:
         return {**named, "facts": []}
     deploy = "; ".join(f"{runtime}: {reason or 'yes'}" for runtime, reason in card.deploy.items())
     facts = {
         "Bases": str(card.bases) if card.bases > 1 else "",
-        "Paper": clean(card.paper, 300),
         "Formula": clean(card.formula, 300),
         "Source of the facts": clean(card.provenance, 600),
         "Deployable": clean(deploy, 300),
     }
-    return {**named, "year": card.year, "url": safe_url(card.url), "facts": [[k, v] for k, v in facts.items() if v]}
+    about = {"paper": clean(card.paper, 300), "year": card.year, "url": safe_url(card.url)}
+    return {**named, **about, "facts": [[k, v] for k, v in facts.items() if v]}
+
+
+def _flags(tables: Sequence[Table]) -> dict[str, str]:
+    """Flag -> what it says."""
+    return dict(legend(flag for table in tables for row in table.rows for flag in row.flags))
 
 
 def _columns(table: Table) -> list[dict[str, Any]]:
@@ -103,7 +114,7 @@ def _board(board: Board, pool: Shared) -> dict[str, Any]:
     return {
         "scope": board.scope.key,
         "title": board.scope.title,
-        "rows": _rows(board.table, pool),
+        "rows": [*_rows(board.table, pool), *_rows(replace(board.rest, columns=board.table.columns), pool)],
         "scaled": {row.algo: {key: round(value, 9) for key, value in row.scaled.items()} for row in rows},
         "unranked": [row.algo for row in rows if row.reference],
     }
@@ -113,7 +124,7 @@ def _column(column: Column) -> dict[str, Any]:
     facts = {
         "key": column.key, "title": column.title, "help": column.help, "unit": column.unit, "group": column.group,
         "better": "" if column.better == "neither" else column.better, "digits": column.digits, "text": column.text,
-        "hidden": not column.shown,
+        "hidden": not column.shown, "roomy": column.roomy,
     }  # fmt: skip
     return {key: value for key, value in facts.items() if value not in ("", False)}
 
@@ -123,7 +134,8 @@ def _row(row: Row, columns: Iterable[Column], pool: Shared) -> dict[str, Any]:
     own = [column for column in columns if column.key not in DERIVED]
     facts = {
         "id": "" if row.id == usual else row.id, "m": row.algo, "b": row.backbone, "s": row.scale, "c": row.case,
-        "f": list(row.flags), "r": ranges(row.records), "ref": row.reference,
+        "f": list(row.flags), "r": ranges(row.records), "ref": row.reference, "at": row.machine,
+        "t": list(row.threads), "g": row.budget,
         "e": [_entry(row.entries.get(column.key, Entry()), column, pool) for column in own],
     }  # fmt: skip
     return {key: value for key, value in facts.items() if value not in ("", 0, [], False)}
@@ -138,6 +150,8 @@ def _entry(entry: Entry, column: Column, pool: Shared) -> Any:
         facts["s"] = number(entry.spread, column.digits)
     if entry.change is not None:
         facts["d"] = number(entry.change, 1)
+    if entry.barred:
+        facts["o"] = 1
     if entry.mark:
         facts["k"] = 1 if entry.mark == "best" else 2
     if entry.quotes:

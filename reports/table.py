@@ -66,6 +66,8 @@ class Entry:
     change: float | None = None
     """Percent against full precision; negative is a reduction."""
     quotes: tuple[Quote, ...] = ()
+    barred: bool = False
+    """True: shown, but out of the contest, for the reason in the note."""
     mark: Mark = ""
 
     def text(self, column: Column) -> str:
@@ -151,9 +153,9 @@ def marked(rows: Sequence[Row], columns: Iterable[Column], group: Callable[[Row]
 def _mark(entries: list[dict[str, Entry]], places: list[int], column: Column) -> None:
     printed = {}
     for place in places:
-        value = entries[place].get(column.key, Entry()).value
-        if isinstance(value, float):
-            printed[place] = float(fixed(value, column.digits))
+        entry = entries[place].get(column.key, Entry())
+        if isinstance(entry.value, float) and not entry.barred:
+            printed[place] = float(fixed(entry.value, column.digits))
     if len(printed) < 2:
         return
     order = sorted(set(printed.values()), reverse=column.better == "higher")

@@ -19,6 +19,25 @@ LATEX = {
     "\N{MINUS SIGN}": "$-$", "[": "{[}", "]": "{]}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}",
 }  # fmt: skip
 
+PREAMBLE = r"""\documentclass{article}
+\usepackage[utf8]{inputenc}
+\usepackage[T1]{fontenc}
+\usepackage{textcomp}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+\usepackage{booktabs}
+\usepackage{xcolor}
+\usepackage{graphicx}
+\usepackage[a4paper,landscape,margin=15mm]{geometry}
+% Best and second best. For journals in black and white: \textbf{#1} and \underline{#1}.
+\newcommand{\best}[1]{\textcolor{red}{#1}}
+\newcommand{\second}[1]{\textcolor{blue}{#1}}
+% Reduction and increase against full precision, in percent.
+\newcommand{\down}[1]{{\scriptsize($\downarrow$#1\%)}}
+\newcommand{\up}[1]{{\scriptsize($\uparrow$#1\%)}}
+\begin{document}
+"""
+"""What a LaTeX table of ours needs: packages, and the four macros for marks and changes."""
+
 
 def clean(text: object, longest: int = LONGEST) -> str:
     """One line of printable text: no control, bidirectional, invisible or unassigned characters, spaces collapsed.

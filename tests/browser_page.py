@@ -160,7 +160,13 @@ def head(page: Any, table: str, title: str) -> Any:
 
 
 def overall(page: Any) -> dict[str, str]:
-    return dict(zip(column(page, "_score", "Method"), column(page, "_score", "Overall"), strict=True))
+    """Method -> overall score as shown, of the ranked and of those that are not."""
+    found = {}
+    for table in ("_score", "_rest"):
+        for name, text in zip(column(page, table, "Method"), column(page, table, "Overall"), strict=True):
+            assert name not in found, f"{name} stands twice"
+            found[name] = text or "\N{EN DASH}"
+    return found
 
 
 def expected(rule: ScoringRule) -> dict[str, str]:

@@ -96,7 +96,33 @@ def test_the_page_scores_as_python_does(visit: Callable[..., Any]) -> None:
     preset = ScoringRule().weight_presets["deployment"]
     expect_overall(page, expected(ScoringRule(weights=preset)))
     ranked = [row.algo for row in score(RECORDS, ScoringRule(weights=preset)).rows if row.rank]
-    assert column(page, "_score", "Method")[: len(ranked)] == [CARDS[algo].name for algo in ranked]
+    shown = [name for name, place in zip(*(column(page, "_score", t) for t in ("Method", "Rank")), strict=True)
+             if place != "\N{EN DASH}"]  # fmt: skip
+    assert shown == [CARDS[algo].name for algo in ranked]
+
+
+def test_references_stand_as_lines_at_their_place(visit: Callable[..., Any]) -> None:
+    page = visit()
+    rows = score(RECORDS).rows
+    full = next(row for row in rows if row.algo == "fp32")
+    better = [CARDS[row.algo].name for row in rows if row.rank and row.overall > full.overall]
+    names = column(page, "_score", "Method")
+    assert set(names[: names.index("Full precision")]) == set(better)
+    assert page.locator('[data-table="_score"] tr.ref').count() == 2
+    page.evaluate("location.hash = 'tab=accuracy&scale=4'")
+    expect(page.locator("#panel-accuracy")).to_be_visible()
+    values = [float(text) for text in column(page, "accuracy", "PSNR") if text != "\N{EN DASH}"]
+    assert values == sorted(values, reverse=True) and len(values) > 8
+
+
+def test_who_is_not_ranked_stands_apart_with_the_reason(visit: Callable[..., Any]) -> None:
+    page = visit()
+    rows = score(RECORDS).rows
+    wanted = {CARDS[row.algo].name for row in rows if row.rank is None and not row.reference}
+    assert wanted and set(column(page, "_rest", "Method")) == wanted
+    assert all(text.startswith(("lacks OM", "no weights")) for text in column(page, "_rest", "Why not ranked"))
+    assert "\N{EN DASH}" not in "".join(column(page, "_rest", "OM task"))
+    expect(page.locator(".worth")).to_contain_text("training")
 
 
 def test_a_slider_ranks_anew_and_the_address_keeps_it(visit: Callable[..., Any]) -> None:

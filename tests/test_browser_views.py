@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,12 @@ from reports.tables import track_table
 
 pytestmark = needs_browser
 __all__ = ["browser", "page_file", "visit"]
+
+
+def tabular_of(document: str) -> str:
+    """The table alone, out of a document."""
+    start = document.index("\\begin{tabular}")
+    return document[start : document.index("\\end{tabular}") + len("\\end{tabular}\n")]
 
 
 def test_the_drawer_tells_where_a_number_comes_from(visit: Callable[..., Any]) -> None:
@@ -117,13 +125,39 @@ def test_downloads_hold_what_is_shown(visit: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("track", ["accuracy", "infer", "comp", "robust"])
 def test_latex_from_the_page_equals_latex_from_python(visit: Callable[..., Any], track: str) -> None:
     page = visit(f"#tab={track}", accept_downloads=True)
-    assert save(page, "LaTeX") == tabular(track_table(RECORDS, track, known(CARDS)))
+    assert tabular_of(save(page, "LaTeX")) == tabular(track_table(RECORDS, track, known(CARDS)))
 
 
 def test_latex_of_the_leaderboard_equals_latex_from_python(visit: Callable[..., Any]) -> None:
     page = visit("", accept_downloads=True)
     table = boards(RECORDS, ScoringRule(), known(CARDS))[0].table
-    assert save(page, "LaTeX") == tabular(table)
+    assert tabular_of(save(page, "LaTeX")) == tabular(table)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex: apt-get install texlive-latex-extra")
+@pytest.mark.parametrize("tab", ["_score", "accuracy", "comp"])
+def test_latex_from_the_button_compiles_as_it_is(visit: Callable[..., Any], tmp_path: Path, tab: str) -> None:
+    page = visit(f"#tab={tab}&show={tab}~paper,{tab}~code", accept_downloads=True)
+    (tmp_path / "t.tex").write_text(save(page, "LaTeX"), encoding="utf-8")
+    words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "t.tex"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-1500:]
+
+
+def test_a_flag_tells_what_it_says_by_key_and_by_touch(visit: Callable[..., Any]) -> None:
+    page = visit("#tab=infer", has_touch=True)
+    flag = page.locator('[data-table="infer"] button.flag').first
+    flag.focus()
+    tip = page.get_by_role("tooltip")
+    expect(tip).to_contain_text("the timed samples spread by a tenth")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    flag.tap()
+    expect(tip).to_contain_text("unstable: the timed samples")
+    page.locator("h1").tap()
+    expect(tip).to_be_hidden()
+    page.locator("#panel-infer .flagkey summary").click()
+    expect(page.locator("#panel-infer .flagkey dd").first).to_be_visible()
 
 
 def test_tooltips_open_by_focus_and_close_by_escape(visit: Callable[..., Any]) -> None:

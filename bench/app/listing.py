@@ -71,14 +71,10 @@ def _algorithm(found: Found, wide: bool) -> tuple[object, ...]:
 
 
 def _weights(found: Found) -> str:
-    """``srresnet x2 x4``: where reference weights lie, by their files' names (see `bench.nn.weights`)."""
+    """``srresnet x2 x4``: the networks that come trained."""
     if found.card.backbone_free:
         return "needs none"
-    scales: dict[str, set[str]] = {}
-    for path in (found.source / "weights").glob(f"{found.card.key}.*.x*.reference-*.safetensors"):
-        backbone, scale = path.name.split(".")[1:3]
-        scales.setdefault(backbone, set()).add(scale)
-    return "; ".join(f"{backbone} {' '.join(sorted(found))}" for backbone, found in sorted(scales.items())) or "none"
+    return "; ".join(f"{backbone} {' '.join(scales)}" for backbone, scales in found.trained().items()) or "none"
 
 
 def _options(registry: Registry) -> list[tuple[str, str]]:

@@ -34,6 +34,14 @@ class Found:
     own: bool = False
     """True for a class that the user named: its key alone leads nobody to it later."""
 
+    def trained(self) -> dict[str, list[str]]:
+        """Backbone -> scales (``x2``) of the weights in the method's folder, by their names (`bench.nn.weights`)."""
+        found: dict[str, set[str]] = {}
+        for path in (self.source / "weights").glob(f"{self.card.key}.*.x*.*.safetensors"):
+            backbone, scale = path.name.split(".")[1:3]
+            found.setdefault(backbone, set()).add(scale)
+        return {backbone: sorted(scales) for backbone, scales in sorted(found.items())}
+
 
 @dataclass(frozen=True)
 class Loader:

@@ -24,45 +24,73 @@ function ranks(values) {
   return Object.fromEntries(rounded.map(([algo, value]) => [algo, 1 + rounded.filter(([, other]) => other > value).length]));
 }
 
+// A reference is put in order with 0 for the parts that it lacks.
+function standing(scaled, weights) {
+  const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
+  return total ? 100 * Object.entries(weights).reduce((sum, [part, weight]) => sum + weight * (scaled[part] ?? 0), 0) / total : 0;
+}
+
+function lacking(scaled, weights) {
+  return DATA.parts.filter((part) => (weights[part.key] > 0 || DATA.required.includes(part.key)) && !(part.key in scaled));
+}
+
 function rescore(board) {
   const weights = weightsNow(board);
-  const values = Object.fromEntries(board.rows.map((row) => [row.m, overall(board.scaled[row.m], weights)]));
-  const ranked = Object.fromEntries(Object.entries(values).filter(([algo, v]) => v !== null && !board.unranked.includes(algo)));
-  return { values, ranks: ranks(ranked) };
+  const scores = board.rows.map((row) => [row.m, lacking(board.scaled[row.m], weights).length ? null : overall(board.scaled[row.m], weights)]);
+  const values = Object.fromEntries(scores);
+  const ranked = Object.fromEntries(scores.filter(([algo, v]) => v !== null && !board.unranked.includes(algo)));
+  return { values, weights, ranks: ranks(ranked) };
+}
+
+function whyNot(board, row, weights) {
+  if (method(row.m).bare && !("task" in board.scaled[row.m])) return "no weights here";
+  return `lacks ${lacking(board.scaled[row.m], weights).map((part) => part.title).join(", ")}`;
+}
+
+// Two views of one board: the ranked with the references as lines at their place, and those not ranked.
+const RESTING = ["method", "bits", "why", "task", "comp", "speedup", "file_reduction"];
+
+function boardViews(board, host, restHost) {
+  const part = (ranked) => (row) => Boolean(row.ref || row.stands) === ranked;
+  const ranked = makeView({ ...board, key: "_score", ranked: true, part: part(true) }, host);
+  const columns = board.columns.map((column) => ({ ...column, hidden: !RESTING.includes(column.key) }));
+  const rest = makeView({ ...board, columns, key: "_rest", ranked: true, gapless: true, part: part(false) }, restHost);
+  ranked.board = board;
+  views.set("_score", ranked);
+  views.set("_rest", rest);
 }
 
 function updateBoard() {
   const board = currentBoard();
-  let view = views.get("_score");
-  if (view.board !== board) {
-    const host = view.host;
-    view = makeView({ ...board, key: "_score", ranked: true, columns: board.columns }, host);
-    view.board = board;
-    views.set("_score", view);
-  }
-  const { values, ranks: places } = rescore(board);
+  if (views.get("_score").board !== board) boardViews(board, views.get("_score").host, views.get("_rest").host);
+  const [view, rest] = [views.get("_score"), views.get("_rest")];
+  const { values, weights, ranks: places } = rescore(board);
   const columns = board.columns;
   const at = Object.fromEntries(columns.map((column, index) => [column.key, index]));
   const digits = columns[at.overall].digits;
   const marks = bestOf(Object.keys(places).map((algo) => [algo, Number(fixed(values[algo], digits))]));
-  view.rows.forEach((item) => {
+  view.rows.forEach((item, place) => {
     const { row } = item;
-    nodeOf(view, item);
+    row.stands = row.m in places;
     const first = (row.first ??= entryOf(row, at.rank).v ?? null);
     const why = (row.why ??= entryOf(row, at.overall).n || "");
-    const missing = DATA.parts.filter((part) => weightsNow(board)[part.key] > 0 && !(part.key in board.scaled[row.m]));
-    const reason = missing.map((part) => `${part.title}: ${entryOf(row, at[part.key]).n || "missing"}`).join("; ");
+    const reason = lacking(board.scaled[row.m], weights).map((part) => `${part.title}: ${entryOf(row, at[part.key]).n || "missing"}`).join("; ");
     row.e[at.overall] = { v: values[row.m], k: marks[row.m], n: reason || why };
     row.e[at.rank] = { v: places[row.m] ?? null, n: row.ref ? "a reference is not ranked" : "not ranked: a weighted part is missing" };
-    fill(item.cells[at.overall], entryOf(row, at.overall), columns[at.overall], view, row);
+    row.e[at.why] = { v: row.ref || row.stands ? null : whyNot(board, row, weights), n: reason || why };
+    for (const [shown, one] of [[view, item], [rest, rest.rows[place]]]) {
+      nodeOf(shown, one);
+      for (const key of ["overall", "rank", "why"]) fill(one.cells[at[key]], entryOf(row, at[key]), columns[at[key]], shown, row);
+    }
     bar(item.cells[at.overall], values[row.m] === null ? null : values[row.m] / 100);
-    fill(item.cells[at.rank], entryOf(row, at.rank), columns[at.rank], view, row);
     const moved = first && places[row.m] ? first - places[row.m] : 0;
     if (moved) item.cells[at.rank].append(el("span", { class: "move" }, (moved > 0 ? "\u25b2" : "\u25bc") + Math.abs(moved)));
     for (const part of DATA.parts) bar(item.cells[at[part.key]], board.scaled[row.m][part.key] ?? null);
-    item.place = (row.ref ? 2e6 : 0) + (places[row.m] ?? 1e6) + board.rows.indexOf(row) / 1e4;
+    item.place = -(values[row.m] ?? (row.ref ? standing(board.scaled[row.m], weights) : -1e6)) + board.rows.indexOf(row) / 1e6;
   });
   updateView(view);
+  updateView(rest);
+  byId("rest").hidden = !rest.visible;
   updateSliders(board);
   byId("scope").value = state.scope;
   for (const figure of document.querySelectorAll("[data-scope]")) {

@@ -3,7 +3,7 @@
 // charts (reports.svg), parsed as documents in which nothing runs.
 let DATA;
 const DASH = "\u2013";
-const FACETS = ["scale", "backbone", "bits", "family"];
+const FACETS = ["scale", "backbone", "bits", "family", "machine", "threads", "budget"];
 const views = new Map();
 
 const state = {
@@ -63,6 +63,10 @@ const DERIVED = {
   backbone: (row) => DATA.backbones[row.b] ?? row.b ?? null,
   scale: (row) => row.s ?? null,
   case: (row) => row.c ?? null,
+  machine: (row) => row.at || null,
+  paper: (row) => method(row.m).paper || null,
+  year: (row) => method(row.m).year ?? null,
+  code: (row) => method(row.m).url || null,
 };
 
 function unpack(columns, rows) {

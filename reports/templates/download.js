@@ -1,7 +1,7 @@
 // What is shown, as CSV, JSON or LaTeX.
 function shownPart(view) {
   const columns = view.table.columns.map((column, index) => ({ ...column, index })).filter((column) => shownColumn(view, column));
-  const rows = ordered(view).filter((item) => matches(item, view.table.ranked)).map((item) => item.row);
+  const rows = ordered(view).filter((item) => matches(item, view)).map((item) => item.row);
   return { columns, rows };
 }
 
@@ -51,8 +51,13 @@ function latexCell(entry, column) {
   return entry.d === undefined ? text : `${text} \\${entry.d <= 0 ? "down" : "up"}{${fixed(Math.abs(entry.d), 1)}}`;
 }
 
+// A document that pdflatex compiles as it is; a paper takes the tabular and the four macros out of it.
+function latex(part) {
+  return `${DATA.preamble}\\noindent\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n${tabular(part)}}\n\\end{document}\n`;
+}
+
 // The same tabular as Python's reports.latex.tabular, of what is shown.
-function latex({ columns, rows }) {
+function tabular({ columns, rows }) {
   const filled = (column) => rows.some((row) => ![null, undefined, ""].includes(entryOf(row, column.index).v));
   const kept = columns.filter((column) => column.key !== "scale" && filled(column));
   const lines = [`\\begin{tabular}{${kept.map((column) => (column.text ? "l" : "r")).join("")}}`, "\\toprule"];

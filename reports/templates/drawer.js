@@ -32,7 +32,7 @@ function pairs(list) {
 function about(facts, key) {
   const link = /^https?:\/\//i.test(facts.url || "") ? el("a", { href: facts.url, rel: "noopener noreferrer" }, facts.url) : "";
   const list = [["Bits (W/A)", facts.bits], ["Family", facts.family], ["Year", facts.year ? String(facts.year) : ""],
-    ...facts.facts, ["Link", link],
+    ["Paper", facts.paper], ...facts.facts, ["Link", link],
     ["Page", DATA.site ? el("a", { href: `methods/${encodeURIComponent(key)}.html` }, `All about ${facts.name}`) : ""]];
   return [pairs(list.filter(([, value]) => value))];
 }

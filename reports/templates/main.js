@@ -14,7 +14,8 @@ function update() {
   updateControls(view);
   updatePlots();
   document.documentElement.classList.toggle("no-pub", !state.pub);
-  byId("count").textContent = view ? `${view.visible} of ${view.rows.length} rows` : "";
+  const visible = view && view.visible + (view.table.ranked ? views.get("_rest").visible : 0);
+  byId("count").textContent = view ? `${visible} of ${view.rows.length} rows` : "";
   writeHash();
 }
 
@@ -28,8 +29,9 @@ function updateControls(view) {
   byId("published").checked = state.pub;
   for (const facet of document.querySelectorAll(".facet")) {
     const name = facet.dataset.facet;
-    facet.hidden = (state.tab === "_score" && (name === "scale" || name === "backbone")) ||
-      (DRAWN.includes(state.tab) && (name === "bits" || name === "family"));
+    facet.hidden = (state.tab === "_score" && !OF_METHODS.includes(name)) ||
+      (DRAWN.includes(state.tab) && !["scale", "backbone"].includes(name)) ||
+      (view && !view.table.ranked && !view.table.rows.some((row) => FACTS[name](row).length));
     for (const button of facet.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", state.facets[name].has(button.dataset.value));
     }
@@ -58,10 +60,14 @@ function makeFacets() {
   const found = {
     scale: [...new Set(rows.map((row) => String(row.s)))].sort(),
     backbone: [...new Set(rows.map((row) => row.b))].filter((name) => name && name !== "none").sort(),
+    machine: [...new Set(rows.map((row) => row.at || ""))].filter(Boolean).sort(),
+    threads: [...new Set(rows.flatMap((row) => (row.at ? row.t || [] : [])))].sort((a, b) => a - b).map(String),
+    budget: [...new Set(rows.map((row) => row.g || ""))].filter(Boolean).sort(),
     bits: [...new Set(algos.map((algo) => method(algo).bits))].filter(Boolean).sort((a, b) => parseInt(a) - parseInt(b)),
     family: [...new Set(algos.map((algo) => method(algo).family))].sort(),
   };
-  const names = { scale: "Scale", backbone: "Backbone", bits: "Bits W/A", family: "Family" };
+  const names = { scale: "Scale", backbone: "Backbone", bits: "Bits W/A", family: "Family",
+    machine: "Machine", threads: "Threads", budget: "Training" };
   byId("facets").replaceChildren(...FACETS.filter((name) => found[name].length > 1).map((name) =>
     el("fieldset", { class: "facet", "data-facet": name }, el("legend", {}, names[name]),
       ...found[name].map((value) => el("button", { type: "button", "data-value": value, "aria-pressed": "false", on: {
@@ -132,7 +138,8 @@ function makeTips() {
     target.setAttribute("aria-describedby", "tip");
     place();
   };
-  for (const name of ["mouseover", "focusin"]) document.addEventListener(name, show);
+  // A finger has neither hover nor, on some phones, focus: a tap on what has a tip shows it, one elsewhere puts it away.
+  for (const name of ["mouseover", "focusin", "click"]) document.addEventListener(name, show);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
   document.addEventListener("scroll", place, true);  // focus scrolls its target into view: the tip goes along
 }
@@ -200,12 +207,8 @@ function start() {
   for (const board of DATA.boards) { board.columns = DATA.boardColumns; unpack(board.columns, board.rows); }
   for (const host of document.querySelectorAll("[data-table]")) {
     const key = host.dataset.table;
-    if (key === "_score") {
-      const board = DATA.boards[0];
-      const view = makeView({ ...board, key, ranked: true }, host);
-      view.board = board;
-      views.set(key, view);
-    } else {
+    if (key === "_score") boardViews(DATA.boards[0], host, document.querySelector("[data-table='_rest']"));
+    else if (key !== "_rest") {
       views.set(key, makeView(DATA.tables.find((table) => table.key === key), host));
     }
   }

@@ -95,16 +95,24 @@ function fill(cell, entry, column, view, row) {
   }
   if (column.key === "flags") {
     const rest = (entry.v || "").split("; ").filter((word) => word && !(row.f || []).includes(word)).join("; ");
-    cell.replaceChildren(...(row.f || []).map((flag) => el("span", { class: "flag" }, flag)), rest);
+    cell.replaceChildren(...(row.f || []).map((flag) => DATA.flags[flag]
+      ? el("button", { type: "button", class: "flag", "data-tip": `${flag}: ${DATA.flags[flag]}.` }, flag)
+      : el("span", { class: "flag" }, flag)), rest);
+    return;
+  }
+  if (column.key === "code" && /^https?:/.test(entry.v || "")) {
+    cell.replaceChildren(el("a", { href: entry.v, rel: "noopener noreferrer" }, new URL(entry.v).hostname.replace(/^www\./, "")));
     return;
   }
   if (entry.v === null || entry.v === undefined) {
-    cell.replaceChildren(el("span", entry.n ? { class: "none", "data-tip": entry.n } : { class: "none" }, DASH));
+    const gap = view.table.gapless ? "" : DASH;
+    cell.replaceChildren(el("span", entry.n ? { class: "none", "data-tip": entry.n } : { class: "none" }, gap));
     return;
   }
   if (column.text) { cell.replaceChildren(el("bdi", {}, entry.v)); return; }
   const mark = entry.k ? el("span", { class: "sr" }, entry.k === "best" ? " best" : " second best") : null;
-  const parts = [el("span", { class: entry.k || "" }, fixed(entry.v, column.digits ?? 0)), mark];
+  const barred = entry.o ? { class: "barred", "data-tip": entry.n } : { class: entry.k || "" };
+  const parts = [el("span", barred, fixed(entry.v, column.digits ?? 0)), mark];
   if (entry.s !== undefined) parts.push(el("span", { class: "aside" }, `(${fixed(entry.s, column.digits ?? 0)})`));
   if (entry.d !== undefined) parts.push(el("span", { class: "aside" }, changeText(entry.d)));
   if (entry.p && entry.p.length) parts.push(quote(entry, column));
@@ -123,6 +131,9 @@ function signed(value, digits) {
   const text = fixed(value, digits);
   return text.startsWith("-") ? "\u2212" + text.slice(1) : "+" + text;
 }
+
+// Columns that wait for a wide window.
+const ROOMY = matchMedia("(min-width: 1500px)").matches;
 
 // A phone has no room for columns that seldom differ; the chooser brings them back.
 const NARROW = matchMedia("(max-width: 720px)").matches;
@@ -156,18 +167,34 @@ function ordered(view) {
 function shownColumn(view, column) {
   const chosen = (state.columns[view.table.key] || {})[column.key];
   const spare = NARROW && (column.key === "backbone" || column.key === "bits" || column.key.startsWith("comp:"));
-  return chosen === undefined ? !column.hidden && !spare : chosen;
+  return chosen === undefined ? (column.roomy && !view.table.gapless ? ROOMY : !column.hidden && !spare) : chosen;
 }
 
-function matches(item, board) {
+// What a row says of a facet; nothing where the facet does not concern it.
+const FACTS = {
+  scale: (row) => [String(row.s || "")],
+  backbone: (row) => (row.b === "none" ? [] : [row.b || ""]),
+  bits: (row) => [method(row.m).bits],
+  family: (row) => [method(row.m).family],
+  machine: (row) => (row.at ? [row.at] : []),
+  threads: (row) => (row.at ? (row.t || []).map(String) : []),
+  budget: (row) => (row.g ? [row.g] : []),
+};
+const OF_METHODS = ["bits", "family"];
+
+function matches(item, view) {
   const { row, words } = item;
-  const facts = { scale: String(row.s || ""), backbone: row.b || "", bits: method(row.m).bits, family: method(row.m).family };
-  for (const name of FACETS) {
-    if (board && (name === "scale" || name === "backbone")) continue;
-    if (name === "backbone" && facts.backbone === "none") continue;
-    if (state.facets[name].size && !state.facets[name].has(facts[name])) return false;
+  if (view.table.part && !view.table.part(row)) return false;
+  for (const name of view.table.ranked ? OF_METHODS : FACETS) {
+    const told = FACTS[name](row);
+    if (state.facets[name].size && told.length && !told.some((value) => state.facets[name].has(value))) return false;
   }
   return state.q.toLowerCase().split(/\s+/).every((word) => words.includes(word));
+}
+
+// Rows that are no contest of each other: another scale, machine or case.
+function parted(a, b) {
+  return a.s !== b.s || (a.at || "") !== (b.at || "") || (a.c || "") !== (b.c || "");
 }
 
 function updateView(view) {
@@ -188,10 +215,10 @@ function updateView(view) {
   const signature = shown.join();
   if (view.signature !== signature) for (const item of view.rows) if (item.node) hideCells(view, item);
   view.signature = signature;
-  view.found = ordered(view).filter((item) => matches(item, view.table.ranked));
+  view.found = ordered(view).filter((item) => matches(item, view));
   view.visible = view.found.length;
   view.found.forEach((item, place) => {
-    item.lead = !key && place > 0 && view.found[place - 1].row.s !== item.row.s;
+    item.lead = !key && place > 0 && !view.table.ranked && parted(view.found[place - 1].row, item.row);
     if (place < view.limit) nodeOf(view, item).classList.toggle("lead", item.lead);
   });
   view.body.replaceChildren(...view.found.slice(0, view.limit).map((item) => item.node));
