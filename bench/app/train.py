@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
 
     torch.set_num_threads(flags.threads)
     precision = pick_precision(flags.precision, flags.device)
-    fabric = make_fabric(flags.device, flags.devices, precision)
+    fabric = make_fabric(flags.device, flags.devices, precision, flags.processes)
     preset = flags.preset or ("smoke" if flags.data == "sample" else "board")
     grid = Grid(keys, backbones, scales, flags.seed, preset, part_of(flags))
     return run_grid(grid, flags, registry.cards, registry.loader, precision, fabric)

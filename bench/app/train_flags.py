@@ -56,6 +56,8 @@ def training_parser() -> Parser:
     how.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default 1)")
     how.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
     how.add_argument("--devices", type=count, default=1, metavar="N", help="GPUs, or processes on a CPU; several: DDP")
+    how.add_argument("--processes", choices=("own", "srun"), default="own",
+                     help="who starts a process a device: this program (default), or srun, a task each")  # fmt: skip
     how.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto",
                      help="auto: bf16 on a GPU and on a CPU with AMX or AVX-512 bf16, else fp32")  # fmt: skip
     out = parser.add_argument_group("results")

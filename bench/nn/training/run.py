@@ -13,6 +13,12 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
 from safetensors.torch import save
 from torch import nn
 
@@ -74,8 +80,11 @@ class Trial:
         return f"{self.learning_rate:g} {score} after {self.iterations}"
 
 
-def make_fabric(device: str = "cpu", devices: int = 1, precision: str = "fp32") -> Fabric:
+def make_fabric(device: str = "cpu", devices: int = 1, precision: str = "fp32", processes: str = "own") -> Fabric:
     """Fabric on one CPU process, one or several GPUs (DDP). ``device``: cpu, cuda or auto.
+
+    ``processes``: who starts those of several devices, this program (``own``) or ``srun``. Left to itself, Lightning
+    takes the variables of any Slurm job for a sign that srun did. What torchrun started, it knows by itself.
 
     Raises UserError when the device is not there.
     """
@@ -89,10 +98,17 @@ def make_fabric(device: str = "cpu", devices: int = 1, precision: str = "fp32") 
         accelerator=device,
         devices=devices,
         strategy="ddp" if devices > 1 else "auto",
+        plugins=_environment(processes),
         precision="bf16-mixed" if precision == "bf16" else "32-true",
     )
     fabric.launch()
     return fabric
+
+
+def _environment(processes: str) -> list[ClusterEnvironment]:
+    if processes == "srun":
+        return [SLURMEnvironment()]
+    return [] if TorchElasticEnvironment.detect() else [LightningEnvironment()]
 
 
 def train(job: Job, fabric: Fabric, pictures: Pictures, validation: Validation, listener: Listener) -> bool:
