@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -118,6 +119,11 @@ def test_the_fingerprint_names_corruptions_and_severities() -> None:
     assert base["corruptions"] == list(STANDARD) and base["severities"] == [1, 2, 3, 4, 5]
     assert TRACK.inputs(one, Settings(severities=(3, 1)))["severities"] == [1, 3]
     assert TRACK.inputs(one, Settings(extra={"robust.corruptions": "all"}))["corruptions"] == list(STANDARD + EXTRA)
+
+
+def test_inputs_that_are_not_enlarged_are_not_damaged() -> None:
+    with pytest.raises(Unsupported, match="to be enlarged, not for s25"):
+        TRACK.run(replace(cell("robust", "conv", "sample-mild-v1"), level="s25"), context())
 
 
 def test_both_sets_in_one_command_with_a_record_each() -> None:

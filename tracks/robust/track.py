@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bench.contract import Card, Cell, Context, Metric, Outcome, Settings
+from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsupported
 from bench.contract.damage_sets import IMAGENET_C, MILD, case_of, damages_of, dataset_of
 from bench.pictures import mild
 from bench.pictures.corruptions import EXTRA, SEVERITIES, STANDARD
@@ -90,6 +90,8 @@ class Robust:
         from tracks._quality.trained import trained_network
         from tracks._quality.upscale import Upscaler, exact_float32, pick_device
 
+        if cell.scale == 1:
+            raise Unsupported(f"the sets of damages are made for inputs that are to be enlarged, not for {cell.level}")
         settings = context.settings
         chosen_damages = self._damages(cell, settings)
         task = load_task(cell.task)
