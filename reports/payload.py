@@ -12,7 +12,7 @@ from bench.records.conditions import Conditions
 from bench.records.record import Record, canonical
 from bench.scoring import PARTS
 from reports.board import Board
-from reports.command import command
+from bench.plan.command import command
 from reports.flags import legend
 from reports.known import Known, backbone_title
 from reports.table import Column, Entry, Row, Table
@@ -185,7 +185,7 @@ def _record(record: Record, known: Known, pools: tuple[Pool, Pool, Pool], sample
     """[case, provenance, six pieces of the command, and a status other than ok, kernels and samples if any]"""
     facts, lists, words = pools
     made = command(record, known.cards.get(record.cell.algo))
-    pieces = (made.environment, made.algo, made.track, made.backbone, str(made.scale), made.options)
+    pieces = (made.environment, made.algo, made.track, made.backbone, made.level, made.options)
     told = {
         "why": "" if record.status == "ok" else clean(f"{record.status}: {record.reason}", 1000),
         "k": [[clean(name, 40), count] for name, count in Counter(record.kernels.values()).items()],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from bench.plan.command import command
 from bench.records.record import Record
 from reports.agreement import TITLE, agreement_tables
-from reports.command import command
 from reports.crops import NONE, Crops
 from reports.html import Links, environment, policy, style_sheet
 from reports.known import Known

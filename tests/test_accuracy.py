@@ -118,7 +118,7 @@ def test_further_metrics_are_recorded_and_impossible_ones_refused_before_the_run
     ("self_ensemble", "yes", "self_ensemble=yes: expected true or false"),
     ("save_images", 1, "save_images=1: expected true or false"),
     ("memory_mb", "much", "memory_mb=much: expected a number above 0"),
-    ("memory_mb", True, "memory_mb=True: expected a number above 0"),
+    ("memory_mb", True, "memory_mb=true: expected a number above 0"),
     ("metrics", 5, "unknown metric '5'"),
 ])  # fmt: skip
 def test_options_of_another_kind_are_refused_before_the_run(name: str, value: Any, says: str) -> None:

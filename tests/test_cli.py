@@ -141,7 +141,7 @@ def test_a_class_of_the_users_own(bench, out: Path, tmp_path: Path) -> None:
     assert bench(*words)[0] == 0
     assert statuses(out) == {"mine": "ok", "alpha": "ok"}
     path.write_text(path.read_text() + "\nx = 1\n")
-    assert "1 cell stale: the algorithm's code" in bench(*words)[2]
+    assert "1 cell stale: mine.py changed" in bench(*words)[2]
 
 
 @pytest.mark.parametrize(

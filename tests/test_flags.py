@@ -16,8 +16,8 @@ from bench.app.train_flags import training_parser
 from bench.contract import UserError
 from bench.nn.training.plan import PRESETS
 from bench.plan.cells import preset_names
+from bench.plan.command import command
 from bench.records.store import Store, load
-from reports.command import command
 
 RUN = ("--algos", "all", "--track", "count", "--preset", "smoke")
 RECORDS = sorted((ROOT / "results" / "reference").glob("*/*/frb.*.json"))
@@ -126,6 +126,6 @@ def test_runs_and_trainings_share_their_presets_and_their_scale() -> None:
 
 
 def test_every_command_has_such_a_parser() -> None:
-    assert {"train", "data", "report", "compare", "config"} == set(COMMANDS)
+    assert {"train", "data", "report", "compare", "config", "weights"} == set(COMMANDS)
     with pytest.raises(UserError, match="unknown flag --x"):
         Parser(prog="p").parse_args(["--x"])

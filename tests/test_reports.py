@@ -11,9 +11,9 @@ from fake_records import CARDS, realistic, record
 
 import reports
 from bench.contract import Card, UserError
+from bench.plan.command import command
 from bench.records.record import Record
 from bench.records.store import Store
-from reports.command import command
 from reports.known import Known
 from reports.tables import tracks_in
 
@@ -43,14 +43,16 @@ def test_commands_by_hand() -> None:
     data = record("accuracy", "bicubic", "none", 4, "b100+", {}, flags=["untrained"])
     assert str(command(data)) == (
         "python run_bench.py --algos bicubic --track accuracy --scale 4 --datasets b100 --data-root DIR "
-        "--allow-untrained --threads 1 --seed 0 --set accuracy.self_ensemble=true"
+        "--allow-untrained --set accuracy.self_ensemble=true --threads 1 --seed 0"
     )
     settings = {"sweep": [100, 4, 24], "repeats": 5, "kernel": "avx2; rm -rf /"}
     train = record("train", "frb", "srresnet", 2, "100x4x24-t1", {})
     train = train.model_copy(update={"provenance": train.provenance.model_copy(update={"settings": settings})})
     text = str(command(train, Card("frb", "FRB", "/home/a b/m.py:C", 1, 1)))
     assert text.startswith("BISRBENCH_KERNEL='avx2; rm -rf /' python run_bench.py --algos '/home/a b/m.py:C' ")
-    assert text.endswith("--repeats 5 --set train.iterations=100 --set train.batch=4 --set train.patch=24")
+    assert text.endswith(
+        "--set train.iterations=100 --set train.batch=4 --set train.patch=24 --threads 1 --seed 0 --repeats 5"
+    )
 
 
 # ---- every output ---------------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from page_parts import data_of
 
 import reports
 from bench.app.main import main
+from bench.plan.command import command
 from bench.records.record import CardNote, Record, from_text, to_text
 from bench.records.store import Store, load
-from reports.command import command
 from reports.known import known
 
 SOURCE = """

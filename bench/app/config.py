@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _words(argv: Sequence[str]) -> list[str]:
-    from reports.command import command
+    from bench.plan.command import command
 
     if len(argv) != 1:
         raise UserError(f"config: got {len(argv)} words, expected the path of one record. {USAGE}")

@@ -79,7 +79,9 @@ def _weights(found: Found) -> str:
 
 def _options(registry: Registry) -> list[tuple[str, str]]:
     tracks = registry.tracks.values()
-    return [(f"{track.name}.{key}", text) for track in tracks for key, text in getattr(track, "options", {}).items()]
+    return [
+        (f"{track.name}.{key}", str(text)) for track in tracks for key, text in getattr(track, "options", {}).items()
+    ]
 
 
 def _table(rows: Sequence[Sequence[object]], headers: Sequence[str], width: int | None) -> str:

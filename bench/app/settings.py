@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contract import Settings, UserError
 from bench.contract.names import comma_separated
 from bench.contract.own_weights import split_table, split_target
+from bench.contract.options import Option, read
 from bench.pictures.catalog import DATA_VARIABLE, SETS
 
 if TYPE_CHECKING:
@@ -92,13 +93,18 @@ def _options(pairs: list[str], registry: Registry) -> dict[str, Any]:
     """Track options from ``track.option=value``; the options that a track knows are in its ``options``."""
     from bench.contract import unknown
 
-    known = [f"{name}.{key}" for name, track in registry.tracks.items() for key in getattr(track, "options", {})]
+    known = {
+        f"{name}.{key}": option
+        for name, track in registry.tracks.items()
+        for key, option in getattr(track, "options", {}).items()
+    }
     options = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if name not in known or not equals:
             raise unknown("option in --set", name, known)
-        options[name] = _value(value)
+        option = known[name]
+        options[name] = read(name, option, value) if isinstance(option, Option) else _value(value)
     return options
 
 

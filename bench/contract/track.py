@@ -30,7 +30,9 @@ class Context:
 class Track(Protocol):
     """One kind of measurement. A track is a package ``tracks/<name>`` with an instance named TRACK.
 
-    A track that takes options of its own (``--set track.option=value``) names them in ``options``: name -> help.
+    A track that takes options of its own (``--set track.option=value``) has them in ``options``: name ->
+    `bench.contract.options.Option`. ``again(cell, made, flags)`` gives the words of the command line that lead to a
+    record of the cell again, from the settings ``made`` and the flags in it: every setting that is not the usual one.
     One that needs more than the base installation has a method ``extras(settings)``: extras of pyproject.toml.
     A track that also runs methods which its cells do not name, as full precision, has their keys in ``companions``.
     Where some cells leave a room of the program alone that the track imports, ``without(cell, settings)`` names it: its

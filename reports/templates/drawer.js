@@ -73,7 +73,7 @@ function published(view, row) {
 
 function commandText([environment, algo, track, backbone, scale, options]) {
   const network = backbone ? ` --backbone ${backbone}` : "";
-  return `${environment}python run_bench.py --algos ${algo} --track ${track}${network} --scale ${scale}${options}`;
+  return `${environment}python run_bench.py --algos ${algo} --track ${track}${network} ${scale}${options}`;
 }
 
 function again(row) {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import inf
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.contract import Card, Cell, Settings, Task, UserError, combinations
-from bench.contract.names import comma_separated
+from bench.contract.options import Option, positive
 from bench.pictures.catalog import resolve
 from bench.pictures.pair import Pair
 from bench.pictures.sets import Pairs, available, combined_sha256
@@ -14,6 +14,12 @@ from bench.tasks import load_task
 
 MEMORY_MB = 4096
 """Default limit for the activations of one forward pass, in 10^6 bytes."""
+MEMORY = Option(
+    f"limit for the activations of one pass (default {MEMORY_MB}); larger pictures are tiled exactly",
+    positive,
+    MEMORY_MB,
+)
+DEVICE = Option("auto (default), cpu, cuda or cuda:N", str, "auto")
 
 
 def set_names(settings: Settings) -> list[str]:
@@ -46,6 +52,12 @@ def inputs_of(name: str, cell: Cell, settings: Settings) -> dict[str, Any]:
         "seed": settings.seed,
         "allow_untrained": settings.allow_untrained,
     }
+
+
+def data_words(dataset: str, made: Mapping[str, Any], flags: Sequence[str]) -> list[str]:
+    """Words that choose the data set of a record, and whether random weights are scored."""
+    words = ["--datasets", dataset, *([] if dataset == "sample" else ["--data-root", "DIR"])]
+    return words + (["--allow-untrained"] if made.get("allow_untrained", "untrained" in flags) else [])
 
 
 class Remarks:
@@ -90,35 +102,3 @@ class Remarks:
             "unverified": self._unverified,
             "protocol": self.task.protocol.describe(),
         }
-
-
-class Options:
-    """The options of one track, as the user set them. Every reader raises `UserError` for a value of another kind."""
-
-    def __init__(self, track: str, settings: Settings) -> None:
-        self.track, self.extra = track, settings.extra
-
-    def _error(self, name: str, expected: str) -> UserError:
-        return UserError(f"--set {self.track}.{name}={self.extra[f'{self.track}.{name}']}: expected {expected}.")
-
-    def text(self, name: str, default: str = "", choices: tuple[str, ...] = ()) -> str:
-        value = str(self.extra.get(f"{self.track}.{name}", default))
-        if choices and value not in choices:
-            raise self._error(name, " or ".join(choices))
-        return value
-
-    def names(self, name: str) -> list[str]:
-        """``a, b`` -> ["a", "b"]"""
-        return comma_separated(self.text(name))
-
-    def switch(self, name: str) -> bool:
-        value = self.extra.get(f"{self.track}.{name}", False)
-        if not isinstance(value, bool):
-            raise self._error(name, "true or false")
-        return value
-
-    def positive(self, name: str, default: float) -> float:
-        value = self.extra.get(f"{self.track}.{name}", default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < inf:
-            raise self._error(name, "a number above 0")
-        return value

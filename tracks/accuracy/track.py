@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.contract import Card, Cell, Context, Metric, Outcome, Settings
+from bench.contract.options import Option, Options, as_text, names, one_of, switch
 from bench.pictures.extra_metrics import EXTRA, check_names, check_weights
 from bench.pictures.protocol import SR_Y_V1
 from bench.records.saved_pictures import SAVED, picture_path, truth_path
 from bench.tasks import load_task
-from tracks._quality.sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
+from tracks._quality.sets import DEVICE, MEMORY, Remarks, cells_of, data_words, inputs_of, set_names
 
 if TYPE_CHECKING:
     from bench.pictures.pair import Pair
@@ -43,14 +45,19 @@ class Accuracy:
         "eight flips and turns. "
         f"{SR_Y_V1.describe()}"
     )
-    options: ClassVar[dict[str, str]] = {
-        "engine": "trained (default) or packed: score the packed network, which must agree within 0.001 dB",
-        "self_ensemble": "true: average over eight flips and turns; the case then ends in +",
-        "metrics": f"further metrics, comma-separated: {', '.join(EXTRA)}",
-        "save_images": "true: write the super-resolved pictures and the originals beside the records, for the crops",
-        "memory_mb": "limit for the activations of one pass (default 4096); larger pictures are tiled exactly",
-        "device": "auto (default), cpu, cuda or cuda:N",
-    }
+    options: ClassVar[dict[str, Option]] = {
+        "engine": Option(
+            "trained (default) or packed: score the packed network, which must agree within 0.001 dB",
+            one_of(TRAINED, "packed"), TRAINED,
+        ),
+        "self_ensemble": Option("true: average over eight flips and turns; the case then ends in +", switch, False),
+        "metrics": Option(f"further metrics, comma-separated: {', '.join(EXTRA)}", names, []),
+        "save_images": Option(
+            "true: write the super-resolved pictures and the originals beside the records, for the crops", switch, False
+        ),
+        "memory_mb": MEMORY,
+        "device": DEVICE,
+    }  # fmt: skip
     metrics = (
         Metric("psnr_y", "dB", "higher", "PSNR", "Peak signal-to-noise ratio on luma, mean over pictures", 2),
         Metric("ssim_y", "", "higher", "SSIM", "Structural similarity on luma, mean over pictures", 4),
@@ -61,27 +68,39 @@ class Accuracy:
     )
 
     def extras(self, settings: Settings) -> tuple[str, ...]:
-        return ("metrics",) if Options(self.name, settings).names("metrics") else ()
+        return ("metrics",) if Options(self, settings)["metrics"] else ()
 
     def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         options = self._checked(settings)
-        ending = PLUS if options.switch("self_ensemble") else ""
+        ending = PLUS if options["self_ensemble"] else ""
         cases = [name + ending for name in set_names(settings)]
         return cells_of(self.name, cards, backbones, levels, cases, settings.task)
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:
-        options = Options(self.name, settings)
+        options = Options(self, settings)
         own = {
-            "engine": options.text("engine", TRAINED),
-            "metrics": options.names("metrics"),
-            "save_images": options.switch("save_images"),
-            "device": options.text("device", "auto"),
+            "engine": options["engine"],
+            "metrics": options["metrics"],
+            "save_images": options["save_images"],
+            "device": options["device"],
         }
         return inputs_of(cell.case.removesuffix(PLUS), cell, settings) | own
 
+    def again(self, cell: Cell, made: Mapping[str, Any], flags: Sequence[str]) -> list[str]:
+        usual = {name: option.default for name, option in self.options.items()}
+        ensemble = {"self_ensemble": cell.case.endswith(PLUS)}
+        chosen = {
+            name: made[name] for name in ("engine", "metrics", "save_images", "device") if name in made
+        } | ensemble
+        told = [f"accuracy.{name}={as_text(value)}" for name, value in chosen.items() if value != usual[name]]
+        return [
+            *data_words(cell.case.removesuffix(PLUS), made, flags),
+            *(word for text in told for word in ("--set", text)),
+        ]
+
     def without(self, cell: Cell, settings: Settings) -> tuple[str, ...]:
         """The packed runtime is no part of what scores the trained network."""
-        return ("bench.packed",) if Options(self.name, settings).text("engine", TRAINED) == TRAINED else ()
+        return ("bench.packed",) if Options(self, settings)["engine"] == TRAINED else ()
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from bench.pictures.extra_metrics import ExtraMetrics
@@ -95,7 +114,7 @@ class Accuracy:
         start = time.perf_counter()
         with exact_float32(settings.threads):
             upscale, twin = self._upscalers(cell, trained, options)
-            extra = ExtraMetrics(options.names("metrics"), str(upscale.device))
+            extra = ExtraMetrics(options["metrics"], str(upscale.device))
             samples, remarks, differences, saved = self._score(cell, context, data, upscale, twin, extra)
         total = time.perf_counter() - start
         network = upscale.seconds + (twin.seconds if twin else 0.0)
@@ -123,21 +142,18 @@ class Accuracy:
 
     def _checked(self, settings: Settings) -> Options:
         """The options, every one of them usable. Raises `UserError` otherwise, before anything runs."""
-        options = Options(self.name, settings)
-        options.text("engine", TRAINED, (TRAINED, "packed"))
-        options.positive("memory_mb", MEMORY_MB)
-        for name in ("self_ensemble", "save_images"):
-            options.switch(name)
-        check_weights(check_names(options.names("metrics")))
+        options = Options(self, settings)
+        options.check()
+        check_weights(check_names(options["metrics"]))
         return options
 
     def _upscalers(self, cell: Cell, trained: Trained, options: Options) -> tuple[Upscaler, Upscaler | None]:
         """The network to score, and the trained one beside it where the packed one is scored."""
         from tracks._quality.upscale import Upscaler, pick_device
 
-        packed = options.text("engine", TRAINED) == "packed"
-        device = pick_device("cpu" if packed else options.text("device", "auto"))
-        memory_mb, ensemble = options.positive("memory_mb", MEMORY_MB), cell.case.endswith(PLUS)
+        packed = options["engine"] == "packed"
+        device = pick_device("cpu" if packed else options["device"])
+        memory_mb, ensemble = options["memory_mb"], cell.case.endswith(PLUS)
         scored = Upscaler(trained.network, cell.scale, device, memory_mb, ensemble, who=trained.name)
         if not packed:
             return scored, None
@@ -153,7 +169,7 @@ class Accuracy:
         samples: dict[str, list[float]] = {}
         task = load_task(cell.task)
         remarks, differences, saved = Remarks(data, task), [], {}
-        save = Options(self.name, context.settings).switch("save_images")
+        save = Options(self, context.settings)["save_images"]
         for number, pair in enumerate(data):
             context.progress(f"{pair.name}, {number + 1} of {len(data)}", number / len(data))
             remarks.add(pair)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, combinations
 from bench.contract.backbones import BACKBONES
+from bench.contract.options import Option, Options, size
 
 PAPER_LR = (320, 180)
 """Low-resolution input behind the published figures: (width, height)."""
@@ -39,10 +41,12 @@ class Comp:
         Metric("speedup_theory", "x", "higher", "Theory speed-up", "Ops FP / Ops, strict"),
     )
 
-    options: ClassVar[dict[str, str]] = {"lr_size": "low-resolution input, WxH (default 320x180, as in the papers)"}
+    options: ClassVar[dict[str, Option]] = {
+        "lr_size": Option("low-resolution input, WxH (default 320x180, as in the papers)", size, PAPER_LR)
+    }
 
     def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
-        width, height = settings.extra.get("comp.lr_size", PAPER_LR)
+        width, height = Options(self, settings)["lr_size"]
         return [
             Cell(self.name, card.key, backbone, level, f"{width}x{height}", settings.task)
             for card, backbone, level in combinations(cards, backbones, levels)
@@ -50,6 +54,10 @@ class Comp:
 
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, object]:
         return {}
+
+    def again(self, cell: Cell, made: Mapping[str, Any], flags: Sequence[str]) -> list[str]:
+        usual = "x".join(map(str, PAPER_LR))
+        return [] if cell.case == usual else ["--set", f"comp.lr_size={cell.case}"]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from bench.nn.complexity import count_algorithm, count_reference

@@ -7,11 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
 from bench.contract.gates import gate
+from bench.contract.options import Option, Options, one_of
 from bench.packed.kernels import KERNEL_VARIABLE, selected_kernel
 from bench.packed.peers import BINARY, PEERS, REFERENCE, pick_peers
 from bench.timing.clock import now
@@ -39,9 +41,11 @@ class Infer:
         "photograph; the PSNR of their outputs stands beside their times. Where one is faster than the packed "
         "network, the flags say so."
     )
-    options: ClassVar[dict[str, str]] = {
-        "baseline": f"peers timed in the same rounds, or all: {', '.join(PEERS)}",
-        "fp_engine": "arithmetic of the packed network's full-precision parts: fp32 or bf16",
+    options: ClassVar[dict[str, Option]] = {
+        "baseline": Option(f"peers timed in the same rounds, or all: {', '.join(PEERS)}", str, REFERENCE),
+        "fp_engine": Option(
+            "arithmetic of the packed network's full-precision parts: fp32 or bf16", one_of(*ENGINES), ENGINES[0]
+        ),
     }
     metrics = (
         Metric("latency_ms", "ms", "lower", "Latency", "Median time of one image, packed network", 1),
@@ -92,7 +96,7 @@ class Infer:
 
     def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         width, height = settings.lr_size
-        engine = _engine(settings)
+        engine = Options(self, settings)["fp_engine"]
         case = f"{width}x{height}-t{settings.threads}"
         if settings.input is not None:
             case += f"-{hashlib.sha256(str(settings.input).encode()).hexdigest()[:6]}"
@@ -110,9 +114,16 @@ class Infer:
             "seed": settings.seed,
             "input": None if settings.input is None else hashlib.sha256(settings.input.read_bytes()).hexdigest(),
             "kernel": os.environ.get(KERNEL_VARIABLE, ""),
-            "baseline": _baselines(settings),
-            "fp_engine": _engine(settings),
+            "baseline": pick_peers(Options(self, settings)["baseline"]),
+            "fp_engine": Options(self, settings)["fp_engine"],
         }
+
+    def again(self, cell: Cell, made: Mapping[str, Any], flags: Sequence[str]) -> list[str]:
+        words = ["--lr-size", cell.case.split("-")[0], *(["--input", "FILE"] if made.get("input") else [])]
+        peers = [name for name in made.get("baseline") or () if name != REFERENCE]
+        words += ["--baseline", ",".join(peers)] if peers else []
+        engine = made.get("fp_engine", ENGINES[0])
+        return words + (["--fp-engine", str(engine)] if engine != ENGINES[0] else [])
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         settings = context.settings
@@ -129,21 +140,10 @@ class Infer:
             "repeats": settings.repeats,
             "seed": settings.seed,
             "weights": {key: str(path) for key, path in settings.weights.items()},
-            "baselines": _baselines(settings),
-            "fp_engine": _engine(settings),
+            "baselines": pick_peers(Options(self, settings)["baseline"]),
+            "fp_engine": Options(self, settings)["fp_engine"],
         }
         return Outcome(**_run_worker(job, settings.threads, context.progress))
-
-
-def _baselines(settings: Settings) -> list[str]:
-    return pick_peers(str(settings.extra.get("infer.baseline", REFERENCE)))
-
-
-def _engine(settings: Settings) -> str:
-    engine = str(settings.extra.get("infer.fp_engine", "fp32"))
-    if engine not in ENGINES:
-        raise UserError(f"unknown engine {engine!r} for full-precision parts. Known: {', '.join(ENGINES)}.")
-    return engine
 
 
 def _run_worker(job: dict[str, object], threads: int, progress) -> dict[str, object]:

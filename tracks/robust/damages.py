@@ -8,10 +8,10 @@ from typing import Any
 
 from bench.contract import Settings, UserError
 from bench.contract.damage_sets import IMAGENET_C, MILD, OTHER, PARTIAL
+from bench.contract.options import Options
 from bench.pictures import mild
 from bench.pictures.corruptions import SEVERITIES, Corrupted, corrupt, select
 from bench.tasks.sr.datasets import Pair
-from tracks._quality.sets import Options
 
 SMOKE_LEVEL = 3
 """The one level of ``mild-v1`` that the preset smoke measures."""
@@ -33,8 +33,8 @@ class Damages:
 
 def chosen(options: Options) -> tuple[str, ...]:
     """Names of the sets to be measured."""
-    wanted = options.text("set", MILD, (MILD, IMAGENET_C, "all"))
-    if wanted == MILD and (corruptions := options.text("corruptions")):
+    wanted = options["set"]
+    if wanted == MILD and (corruptions := options["corruptions"]) is not None:
         raise UserError(
             f"--set robust.corruptions={corruptions} chooses among ImageNet-C's corruptions, and {MILD} alone is "
             f"measured. Add --set robust.set={IMAGENET_C} (or all), or leave it out."
@@ -68,7 +68,7 @@ def _imagenet_c(settings: Settings, options: Options) -> Damages:
     severities = tuple(sorted(set(settings.severities or SEVERITIES)))
     if not set(severities) <= set(SEVERITIES):
         raise UserError(f"severities {severities}: expected some of 1, 2, 3, 4, 5.")
-    corruptions = select(options.text("corruptions", "standard"))
+    corruptions = select("standard" if options["corruptions"] is None else options["corruptions"])
     return Damages(
         name=IMAGENET_C,
         points=tuple((corruption, severity) for corruption in corruptions for severity in severities),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsupported
-from bench.contract.damage_sets import IMAGENET_C, MILD, case_of, damages_of, dataset_of
+from bench.contract.damage_sets import IMAGENET_C, MILD, PARTIAL, case_of, damages_of, dataset_of
+from bench.contract.options import Option, Options, one_of
 from bench.pictures import mild
 from bench.pictures.corruptions import EXTRA, SEVERITIES, STANDARD
 from bench.pictures.protocol import SR_Y_V1
 from bench.scoring.rule import ScoringRule
 from bench.tasks import load_task
-from tracks._quality.sets import MEMORY_MB, Options, Remarks, cells_of, inputs_of, set_names
+from tracks._quality.sets import DEVICE, MEMORY, Remarks, cells_of, data_words, inputs_of, set_names
 from tracks.robust.damages import Damages, chosen, damages
 
 Psnr = dict[tuple[str, int], list[float]]
@@ -49,11 +50,11 @@ class Robust:
         "nor a relative gap. Pictures below 32 pixels are mirrored up to it for ImageNet-C and cut back (flag "
         f"padded_inputs). {SR_Y_V1.describe()}"
     )
-    options: ClassVar[dict[str, str]] = {
-        "set": f"{MILD} (default), imagenet-c, or all for both",
-        "corruptions": "of ImageNet-C: standard (15, default), all (19), or names, comma-separated",
-        "memory_mb": "limit for the activations of one pass (default 4096); larger pictures are tiled exactly",
-        "device": "auto (default), cpu, cuda or cuda:N",
+    options: ClassVar[dict[str, Option]] = {
+        "set": Option(f"{MILD} (default), {IMAGENET_C}, or all for both", one_of(MILD, IMAGENET_C, "all"), MILD),
+        "corruptions": Option("of ImageNet-C: standard (15, default), all (19), or names, comma-separated", str, None),
+        "memory_mb": MEMORY,
+        "device": DEVICE,
     }
     metrics = (
         Metric("psnr_clean", "dB", "higher", "Clean", "PSNR on luma of the clean inputs"),
@@ -76,7 +77,7 @@ class Robust:
 
     def cells(self, cards: list[Card], backbones: list[str], levels: list[str], settings: Settings) -> list[Cell]:
         options = self._options(settings)
-        options.positive("memory_mb", MEMORY_MB)
+        options.check()
         names = [damages(name, settings, options).name for name in chosen(options)]
         cases = [case_of(dataset, name) for dataset in set_names(settings) for name in names]
         return cells_of(self.name, cards, backbones, levels, cases, settings.task)
@@ -84,7 +85,20 @@ class Robust:
     def inputs(self, cell: Cell, settings: Settings) -> dict[str, Any]:
         own = self._damages(cell, settings).inputs
         common = inputs_of(dataset_of(cell.case), cell, settings)
-        return common | own | {"device": self._options(settings).text("device", "auto")}
+        return common | own | {"device": self._options(settings)["device"]}
+
+    def again(self, cell: Cell, made: Mapping[str, Any], flags: Sequence[str]) -> list[str]:
+        """A record of ImageNet-C needs the preset that has its severities; one of few levels, the preset of few."""
+        name = damages_of(cell.case)
+        told = {} if name == self.options["set"].default else {"set": name}
+        corruptions = made.get("corruptions")
+        if corruptions not in (None, list(STANDARD)):
+            told["corruptions"] = "all" if corruptions == [*STANDARD, *EXTRA] else ",".join(corruptions)
+        if (device := made.get("device", DEVICE.default)) != DEVICE.default:
+            told["device"] = device
+        words = ["--preset", "smoke"] if PARTIAL in flags else []
+        words += [word for option, value in told.items() for word in ("--set", f"robust.{option}={value}")]
+        return [*data_words(dataset_of(cell.case), made, flags), *words]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         from tracks._quality.trained import trained_network
@@ -98,8 +112,8 @@ class Robust:
         data = task.open_set(dataset_of(cell.case), cell.level, settings.data_root)
         trained = trained_network(cell, context)
         options = self._options(settings)
-        device = pick_device(options.text("device", "auto"))
-        memory_mb = options.positive("memory_mb", MEMORY_MB)
+        device = pick_device(options["device"])
+        memory_mb = options["memory_mb"]
         upscale = Upscaler(trained.network, cell.scale, device, memory_mb, who=trained.name)
         remarks, clean, bicubic, padded = Remarks(data, task), [], [], 0
         curves: Psnr = {point: [] for point in chosen_damages.points}
@@ -137,7 +151,7 @@ class Robust:
         return damages(damages_of(cell.case), settings, self._options(settings))
 
     def _options(self, settings: Settings) -> Options:
-        return Options(self.name, settings)
+        return Options(self, settings)
 
 
 def summarize(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsupported, UserError, combinations
+from bench.contract.options import Option, Options, count
 from bench.pictures.folders import training_pictures
 
 STEP_BATCH = 16
@@ -53,11 +55,11 @@ class Train:
             "taught_nothing", "", "lower", "Taught nothing", "Runs of eight that end less than 0.1 dB up or diverge", 0
         ),
     )
-    options: ClassVar[dict[str, str]] = {
-        "iterations": "iterations of each run of the sweep",
-        "batch": "patches an iteration of the sweep",
-        "patch": "low-resolution patch side of the sweep, pixels",
-        "data": "folder of training pictures; default: the built-in photographs",
+    options: ClassVar[dict[str, Option]] = {
+        "iterations": Option("iterations of each run of the sweep", count, None),
+        "batch": Option("patches an iteration of the sweep", count, None),
+        "patch": Option("low-resolution patch side of the sweep, pixels", count, None),
+        "data": Option("folder of training pictures; default: the built-in photographs", str, "sample"),
     }
 
     def extras(self, settings: Settings) -> tuple[str, ...]:
@@ -78,8 +80,14 @@ class Train:
             "repeats": settings.repeats,
             "step": [STEP_BATCH, STEP_PATCH.get(cell.scale, USUAL_PATCH)],
             "sweep": list(self._sweep(settings)),
-            "data": _listing(str(settings.extra.get("train.data", "sample"))),
+            "data": _listing(Options(self, settings)["data"]),
         }
+
+    def again(self, cell: Cell, made: Mapping[str, Any], flags: Sequence[str]) -> list[str]:
+        sweep = dict(zip(("iterations", "batch", "patch"), made.get("sweep") or (), strict=False))
+        if made.get("data", "sample") != "sample":
+            sweep["data"] = "DIR"
+        return [word for name, value in sweep.items() for word in ("--set", f"train.{name}={value}")]
 
     def run(self, cell: Cell, context: Context) -> Outcome:
         if context.cards[cell.algo].backbone_free:
@@ -91,12 +99,11 @@ class Train:
 
     def _sweep(self, settings: Settings) -> tuple[int, int, int]:
         preset = SWEEPS.get(settings.preset, SWEEPS["quick"])
-        names = ("iterations", "batch", "patch")
-        chosen = [settings.extra.get(f"train.{name}", value) for name, value in zip(names, preset, strict=True)]
-        for name, value in zip(names, chosen, strict=True):
-            if not isinstance(value, int) or value < 1:
-                raise UserError(f"train.{name}={value}: expected a whole number, 1 or more.")
-        return tuple(chosen)
+        options = Options(self, settings)
+        iterations, batch, patch = (
+            options[name] or usual for name, usual in zip(("iterations", "batch", "patch"), preset, strict=True)
+        )
+        return iterations, batch, patch
 
 
 def _listing(data: str) -> str:
