@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.plan.command import command
 from bench.records.conditions import Conditions
 from bench.records.record import Record, canonical
 from bench.scoring import PARTS
 from reports.board import Board
-from bench.plan.command import command
 from reports.flags import legend
 from reports.known import Known, backbone_title
 from reports.table import Column, Entry, Row, Table

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contract import Settings, UserError
 from bench.contract.names import comma_separated
-from bench.contract.own_weights import split_table, split_target
 from bench.contract.options import Option, read
+from bench.contract.own_weights import split_table, split_target
 from bench.pictures.catalog import DATA_VARIABLE, SETS
 
 if TYPE_CHECKING:
