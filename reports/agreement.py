@@ -47,7 +47,7 @@ FLIPS = (
     Column("published_db", "Published gap", "Advantage in the publication", "dB"),
     Column("own_db", "Our gap", "Advantage here, the other way round", "dB"),
     Column("spread_db", "Seeds", "Standard deviation between seeds of such a difference", "dB"),
-    Column("why", "Experiment", "What an experiment of ours says of the cause", text=True),
+    Column("why", "Experiment", "Number of the experiment below that looked for the cause", text=True),
 )  # fmt: skip
 NO_EXPERIMENT = "none"
 
@@ -58,10 +58,12 @@ def agreement_tables(records: Sequence[Record], known: Known, papers: Sequence[s
     if not found:
         return []
     summary = Table("agreement", "Our order beside the published order", SUMMARY, tuple(_summary(c) for c in found))
+    told = _experiments(found, known)
     flips = [
-        _row(c, number, _flip(flip, c.key, known)) for c in found for number, flip in enumerate(c.result.flips)
+        _row(c, number, _flip(flip, c.key, told, known)) for c in found for number, flip in enumerate(c.result.flips)
     ]  # fmt: skip
-    pairs = Table("flips", "Pairs that stand the other way round", FLIPS, tuple(flips), notes=_notes(found))
+    notes = (*_notes(found), *(_told(number, one, known) for number, one in enumerate(told, 1)))
+    pairs = Table("flips", "Pairs that stand the other way round", FLIPS, tuple(flips), notes=notes)
     return [summary, *_values(found, known), *([pairs] if flips else [])]
 
 
@@ -83,7 +85,7 @@ def _row(comparison: Comparison, number: object, entries: Mapping[str, Entry], a
 
 
 def _source(key: Key) -> str:
-    return f"{key.paper}, {key.table}"
+    return f"{key.paper}, table {key.table}"
 
 
 def _bits(key: Key) -> str:
@@ -107,21 +109,32 @@ def _summary(comparison: Comparison) -> Row:
     return _row(comparison, "", entries)
 
 
-def _flip(flip: Flip, key: Key, known: Known) -> dict[str, Entry]:
+def _experiments(found: Sequence[Comparison], known: Known) -> list[Experiment]:
+    """Those that are about a flip, in the file's order."""
+    flips = [({flip.better, flip.worse}, c.key) for c in found for flip in c.result.flips]
+    return [
+        one for one in known.experiments if any(one.about(pair, key.backbone, key.scale) for pair, key in flips)
+    ]  # fmt: skip
+
+
+def _flip(flip: Flip, key: Key, told: Sequence[Experiment], known: Known) -> dict[str, Entry]:
     pair = {flip.better, flip.worse}
-    told = [one for one in known.experiments if one.about(pair, key.backbone, key.scale)]
+    numbers = [str(n) for n, one in enumerate(told, 1) if one.about(pair, key.backbone, key.scale)]
     return {
         "better": Entry(_title(flip.better, known)),
         "worse": Entry(_title(flip.worse, known)),
         "published_db": Entry(flip.published_db),
         "own_db": Entry(flip.own_db),
         "spread_db": Entry(flip.spread_db),
-        "why": Entry(" ".join(map(_told, told)) or NO_EXPERIMENT),
+        "why": Entry(", ".join(numbers) or NO_EXPERIMENT),
     }
 
 
-def _told(experiment: Experiment) -> str:
-    return clean(f"{experiment.tried}: {experiment.found} ({experiment.where}).", 400)
+def _told(number: int, experiment: Experiment, known: Known) -> str:
+    pair = " and ".join(_title(name, known) for name in experiment.methods)
+    place = f"{backbone_title(experiment.backbone)} x{experiment.scale}"
+    words = f"{pair}, {place}: {experiment.tried}. {experiment.found} ({experiment.where})."
+    return clean(f"Experiment {number}. {words}", 700)
 
 
 def _title(name: str, known: Known) -> str:

@@ -168,11 +168,12 @@ def test_other_bits_scales_and_doubtful_rows_are_not_quoted() -> None:
 def test_tables_say_what_agrees_and_what_does_not() -> None:
     summary, values, flips = agreement_tables(everyone(dorefa=31.6), known_with_experiment())
     text = markdown_text(summary)
-    assert "| a\\_paper, 1 | SRResNet | 4 | Set5 | 1/1 | equal footing | 10x4x24 | 5 | 0.80 |" in text
+    assert "| a\\_paper, table 1 | SRResNet | 4 | Set5 | 1/1 | equal footing | 10x4x24 | 5 | 0.80 |" in text
     assert "| BBCU-L | 31.79 | 31.79 | 2 / 2 |" in markdown_text(values)
     assert "| Full precision | 32.16 | 32.16 | apart |" in markdown_text(values)
     assert "| ReActNet | DoReFa | 1.21 | 0.06 |" in markdown_text(flips)
-    assert "| started alike: tied (here). |" in markdown_text(flips)
+    assert "| 1 |" in markdown_text(flips) and "elsewhere" not in markdown_text(flips)
+    assert "Experiment 1. DoReFa and ReActNet, SRResNet x4: started alike. tied (here)." in markdown_text(flips)
     assert "No method was trained twice." in markdown_text(flips)
     assert "| none |" in markdown_text(agreement_tables(everyone(dorefa=31.6), KNOWN)[2])
     assert agreement_tables(everyone()[:4], KNOWN) == []
