@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from bench.contract import Card, Cell, Context, Outcome, Settings, Unsupported, UserError
+from bench.nn.algorithm import Recipe
+from bench.nn.training.plan import make_plan
 from bench.nn.training.validate import Validation
 from bench.plan.discover import Loader, load_class
 from tracks.train import sensitivity as sweep
 from tracks.train.setting import Setting, data_of
-from tracks.train.track import TRACK
+from tracks.train.track import STEP, TRACK
 
 KIT = Path(__file__).parent / "train_kit.py"
 ADAPTERS = {"fp32": f"{KIT}:Full", "small": f"{KIT}:Small", "bicubic": "algorithms.bicubic.adapter:Bicubic"}
@@ -104,3 +106,8 @@ def test_inputs_name_what_changes_the_numbers() -> None:
     base = TRACK.inputs(cell, SETTINGS)
     assert TRACK.inputs(cell, Settings(preset="smoke", repeats=3)) != base
     assert TRACK.inputs(cell, Settings(seed=1, preset="smoke", repeats=3, extra=SETTINGS.extra)) != base
+
+
+def test_the_timed_iteration_is_the_boards() -> None:
+    plan = make_plan(Recipe(), "board", 4)
+    assert STEP == (plan.batch, plan.lr_patch)

@@ -11,11 +11,9 @@ from bench.contract import Card, Cell, Context, Metric, Outcome, Settings, Unsup
 from bench.contract.options import Option, Options, count
 from bench.pictures.folders import training_pictures
 
-STEP_BATCH = 16
-STEP_PATCH = {2: 32, 3: 24, 4: 24}
-"""Scale -> side of the input's patch in the timed iteration: that of the reference budget."""
-USUAL_PATCH = 24
-"""Where the scale has none of its own"""
+STEP = (8, 24)
+"""Patches and side of the input's patch of the timed iteration: those of the training preset ``board``, which a test
+compares."""
 
 SWEEPS = {"smoke": (120, 1, 12), "quick": (300, 2, 16), "paper": (2000, 16, 32)}
 """Preset -> (iterations, batch, low-resolution patch) of each run of the sweep."""
@@ -23,12 +21,12 @@ SWEEPS = {"smoke": (120, 1, 12), "quick": (300, 2, 16), "paper": (2000, 16, 32)}
 
 class Train:
     name = "train"
-    version = 1
+    version = 2
     machine_bound = True
     companions = ("fp32",)
     title = "Training cost"
     about = (
-        f"A training iteration (batch {STEP_BATCH}, the reference budget's patch) is timed in turn with full "
+        f"A training iteration ({STEP[0]} patches of {STEP[1]}x{STEP[1]}, as on the board) is timed in turn with full "
         "precision's (A B A B), forward, loss, backward and optimizer; each network's memory is measured in a process "
         "of its own. Sensitivity: population standard deviation of the PSNR that eight short runs reach, {Adam 1e-3, "
         "2e-4, 1e-4, SGD 1e-2} x {cosine, step}, the same for every method, on the built-in photographs unless the "
@@ -78,7 +76,7 @@ class Train:
             "threads": settings.threads,
             "device": settings.device,
             "repeats": settings.repeats,
-            "step": [STEP_BATCH, STEP_PATCH.get(cell.scale, USUAL_PATCH)],
+            "step": list(STEP),
             "sweep": list(self._sweep(settings)),
             "data": _listing(Options(self, settings)["data"]),
         }
@@ -94,8 +92,7 @@ class Train:
             raise Unsupported(f"{context.cards[cell.algo].name} has no parameters: there is nothing to train")
         from tracks.train.measure import measure
 
-        step = (STEP_BATCH, STEP_PATCH.get(cell.scale, USUAL_PATCH))
-        return measure(cell, context, step, self._sweep(context.settings))
+        return measure(cell, context, STEP, self._sweep(context.settings))
 
     def _sweep(self, settings: Settings) -> tuple[int, int, int]:
         preset = SWEEPS.get(settings.preset, SWEEPS["quick"])
