@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bench.timing.clock  # noqa: F401 (bound here, before any user's file is imported)
 from bench.contract import KEY_PATTERN, Card, Track, UserError, unknown
 from bench.contract.backbones import BACKBONES, Backbone
-from bench.plan.importing import import_file, import_named
+from bench.contract.importing import import_file, import_named
 
 if TYPE_CHECKING:
     from bench.nn.algorithm import Algorithm
