@@ -72,7 +72,7 @@ def _command(words: list[str]) -> int:
 
 
 def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
-    from bench.plan.cells import load_preset, pick, pick_algorithms, pick_levels, plan
+    from bench.plan.cells import load_preset, pick, pick_algorithms, pick_backbones, pick_levels, plan
     from bench.plan.discover import discover
     from bench.tasks import load_task
 
@@ -87,13 +87,13 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
         sys.stdout.write(listing(registry, flags.wide))
         return 0
     if flags.check is not None:
-        backbones = pick("backbone", flags.backbone, list(registry.backbones)) if flags.backbone else None
+        backbones = pick_backbones(flags.backbone, registry, []) if flags.backbone else None
         return _check(flags.check, registry, backbones)
     follow_cells(flags)
     preset = load_preset(flags.preset)
     registry, algorithms = pick_algorithms(flags.algos, registry)
     tracks = [registry.tracks[name] for name in pick("track", flags.track, list(registry.tracks))]
-    backbones = pick("backbone", flags.backbone, list(registry.backbones), preset.backbones)
+    backbones = pick_backbones(flags.backbone, registry, preset.backbones)
     levels = pick_levels(load_task(flags.task), flags.level, flags.scale, registry, preset)
     formats = pick("report format", flags.report, FORMATS)
     settings = build_settings(flags, preset, registry)

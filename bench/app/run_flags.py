@@ -33,7 +33,7 @@ def run_parser() -> Parser:
     grid = parser.add_argument_group("what to measure (lists are comma-separated, or 'all')")
     grid.add_argument("--algos", metavar="LIST", help="keys, or path/to/file.py:Class, or package.module:Class")
     grid.add_argument("--track", metavar="LIST", help="tracks (see --list)")
-    grid.add_argument("--backbone", metavar="LIST", help="backbones; default: the preset's")
+    grid.add_argument("--backbone", metavar="LIST", help="backbones, or file.py:function; default: the preset's")
     grid.add_argument("--scale", metavar="LIST", help="upscaling factors, e.g. 2,4; default: the preset's")
     grid.add_argument("--task", default="sr", metavar="KEY", help="what is restored (see --list); default: sr")
     grid.add_argument("--level", metavar="LIST", help="levels of the task, e.g. x4; default: its usual ones")

@@ -71,7 +71,7 @@ def run_checks(
     failures = 0
     names = ["none"] if algorithm.card.backbone_free else backbones or [algorithm.backbones[0]]
     for backbone in names:
-        if backbone != "none" and backbone not in algorithm.backbones:
+        if backbone != "none" and not algorithm.is_defined_on(backbone):
             report(f"{algorithm.card.key} on {backbone}: not defined on it")
             continue
         told: dict[str, str] = {}

@@ -72,7 +72,8 @@ class Algorithm:
     card: ClassVar[Card]
     scope: ClassVar[frozenset[Place]] = frozenset({"body"})
     """Places the method quantizes; the rest stays full precision."""
-    backbones: ClassVar[tuple[str, ...]] = ("srresnet", "edsr", "edsr_large", "rdn", "rcan", "swinir_s")
+    backbones: ClassVar[tuple[str, ...]] = tuple(BACKBONES)
+    """Keys of those it is defined on. Of a user's own, see `is_defined_on`."""
     block_shortcut: ClassVar[bool] = True
     """False when each unit carries its own shortcut (see `bench.nn.unit.skip_for`), so that the backbone's shortcut
     around one unit or a chain of them would count twice."""
@@ -168,11 +169,18 @@ class Algorithm:
     def _equal_footing(self) -> bool:
         return self.card.bits_a == 1 and not self.as_printed
 
+    @classmethod
+    def is_defined_on(cls, backbone: str) -> bool:
+        """True for its `backbones`, and for a user's own of a family that it covers whole."""
+        if (asked := BACKBONES.get(backbone)) is None or not asked.own:
+            return backbone in cls.backbones
+        return all(key in cls.backbones for key, one in BACKBONES.items() if one.family == asked.family and not one.own)
+
     def build(self, backbone: str, scale: int) -> nn.Module:
         """The network on ``backbone``. Raises Unsupported when the method does not fit it."""
         from bench.nn.backbones import build_backbone
 
-        if backbone not in self.backbones:
+        if not self.is_defined_on(backbone):
             raise Unsupported(f"{self.card.name} is not defined on {backbone}; it is on: {', '.join(self.backbones)}")
         return build_backbone(self, backbone, scale)
 

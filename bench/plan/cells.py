@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.contract import Cell, Settings, Task, Track, UserError, unknown
+from bench.contract.backbones import add_own
 from bench.contract.extras import require
 from bench.contract.names import comma_separated
 from bench.contract.part import WHOLE, Part
@@ -117,6 +118,14 @@ def pick_scales(text: str | None, registry: Registry, default: Iterable[int]) ->
         near = min(known, key=lambda scale: abs(scale - int(wrong)))
         names = ", ".join(map(str, known))
         raise UserError(f"unknown scale {wrong!r}. Nearest: {near}. Known: {names}.") from error
+
+
+def pick_backbones(text: str | None, registry: Registry, default: Iterable[str]) -> list[str]:
+    """Keys of the named backbones; a user's own (``file.py:function``) become known by being named."""
+    names = comma_separated(text)
+    own = {name: add_own(name).key for name in names if ":" in name}
+    named = None if text is None else ",".join(own.get(name, name) for name in names)
+    return pick("backbone", named, list(registry.backbones), default)
 
 
 def pick_levels(task: Task, levels: str | None, scales: str | None, registry: Registry, preset: Preset) -> list[str]:

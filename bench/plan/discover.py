@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import bench.timing.clock  # noqa: F401 (bound here, before any user's file is imported)
 from bench.contract import KEY_PATTERN, Card, Track, UserError, unknown
-from bench.contract.backbones import BACKBONES, Backbone
+from bench.contract.backbones import BACKBONES, Backbone, add_own, own_backbones
 from bench.contract.importing import import_file, import_named
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "bisrbench.algorithms"
 """Entry-point group through which an installed package offers its own ``CARD``."""
+
+
+BACKBONE = "backbone:"
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,12 @@ class Loader:
     """Key -> a fresh instance of the adapter. Holds only text, so that it can be sent to a worker process."""
 
     adapters: dict[str, str]
+    """Key -> ``module:Class``; a user's own backbones travel along, ``backbone:<key>`` -> ``file.py:function``"""
 
     def __call__(self, key: str) -> Algorithm:
+        for name, spec in self.adapters.items():
+            if name.startswith(BACKBONE):
+                add_own(spec)
         return load_class(self.adapters[key])()
 
 
@@ -67,7 +74,8 @@ class Registry:
 
     @property
     def loader(self) -> Loader:
-        return Loader({key: found.card.adapter for key, found in self.algorithms.items()})
+        own = {f"{BACKBONE}{key}": spec for key, spec in own_backbones().items()}
+        return Loader({key: found.card.adapter for key, found in self.algorithms.items()} | own)
 
     def with_class(self, spec: str) -> tuple[Registry, str]:
         """This registry plus a user's own class, and its key. ``spec`` as in `load_class`."""

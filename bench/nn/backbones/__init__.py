@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
 
 from bench.contract import Unsupported
 from bench.contract.backbones import BACKBONES
+from bench.contract.importing import import_file
 
 if TYPE_CHECKING:
     from bench.nn.algorithm import Algorithm
@@ -22,4 +24,6 @@ def build_backbone(algorithm: Algorithm, backbone: str, scale: int) -> nn.Module
     entry = BACKBONES[backbone]
     if scale not in (1, *entry.scales):
         raise Unsupported(f"{entry.title} has no x{scale}; it has: {', '.join(f'x{s}' for s in entry.scales)}")
-    return importlib.import_module(entry.module).build(algorithm, scale, **entry.options)
+    own = entry.module.endswith(".py")
+    module = import_file(Path(entry.module)) if own else importlib.import_module(entry.module)
+    return getattr(module, entry.function)(algorithm, scale, **entry.options)
