@@ -110,4 +110,4 @@ def test_inputs_name_what_changes_the_numbers() -> None:
 
 def test_the_timed_iteration_is_the_boards() -> None:
     plan = make_plan(Recipe(), "board", 4)
-    assert STEP == (plan.batch, plan.lr_patch)
+    assert (plan.batch, plan.lr_patch) == STEP
