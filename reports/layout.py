@@ -31,6 +31,8 @@ class Layout:
     """Metric that orders the rows; empty: the first shown."""
     unranked: tuple[str, ...] = ()
     """Metrics with a direction that are no contest: never marked best."""
+    speed: tuple[str, ...] = ()
+    """Metrics that count nothing for a network below the scoring rule's share of full precision's gain."""
     fold: re.Pattern[str] | None = None
     """Metrics that match are shown as one mean for each ``corruption`` in the pattern."""
     kernels: bool = False
@@ -88,6 +90,7 @@ LAYOUTS: dict[str, Layout] = {
             "latency_ms", "fp32_latency_ms", "latency_iqr_ms", "latency_ci_low_ms", "latency_ci_high_ms",
             "latency_p99_ms", "speedup", *PARTS_MS, *PIECES, "over_peer",
         ),
+        speed=("latency_ms", "speedup", "over_peer", "latency_p99_ms"),
         gate_reason="no parity check against the trained network in this run, so no number",
         main="speedup",
         remark=IN_TURNS,

@@ -11,6 +11,7 @@ from bench.contract import Metric
 from bench.contract.damage_sets import damages_of, dataset_of
 from bench.contract.weight_labels import budget_of
 from bench.records.record import Measured, Record
+from bench.scoring import speed_gates
 from reports.entries import gated, measured_entries, metrics_of, network
 from reports.flags import without_seed
 from reports.known import Known, backbone_title
@@ -58,14 +59,26 @@ def track_table(records: Sequence[Record], track: str, known: Known) -> Table:
     machines = sorted({record.provenance.machine.id for _, record in own if record.machine_bound})
     metrics = _metrics(own, layout)
     rows: list[Row] = []
+    gates = speed_gates(records) if layout.speed else {}
     for name, members in _grouped(own, layout, len(machines) > 1).items():
-        rows.append(_row(name, members, comp if layout.joined else [], layout, known))
+        row = _row(name, members, comp if layout.joined else [], layout, known)
+        cell = members[0][1].cell
+        rows.append(_slow_to_count(row, layout, gates.get((cell.algo, cell.backbone, cell.level), "")))
     columns = _columns(own, comp, metrics, layout)
     alone = len({row.backbone for row in rows} - {"none"}) == 1
     ordered = sorted(rows, key=lambda row: _order(row, columns, layout, alone))
     done = marked(ordered, columns, lambda row: (row.backbone, row.scale, row.bits, row.case, row.machine))
     about = clean(known.tracks[track][1]) if track in known.tracks else ""
     return Table(track, known.track(track), tuple(columns), tuple(done), about, tuple(_notes(own, machines, layout)))
+
+
+def _slow_to_count(row: Row, layout: Layout, why: str) -> Row:
+    """The row with its speed out of the contest, and the reason beside it, where there is one."""
+    if not why:
+        return row
+    speed = {key: replace(row.entries[key], barred=True, note=why) for key in layout.speed if key in row.entries}
+    told = "; ".join(filter(None, [str(row.entries["flags"].value or ""), why]))
+    return replace(row, entries={**row.entries, **speed, "flags": Entry(told)})
 
 
 def _grouped(own: list[Indexed], layout: Layout, by_machine: bool) -> dict[str, list[Indexed]]:

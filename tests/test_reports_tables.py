@@ -47,6 +47,26 @@ def test_losing_little_is_no_merit_of_its_own(records: list[Record]) -> None:
     assert {better[key] for key in silent} == {"neither"} and better["gain_db"] == "higher"
 
 
+def test_a_network_that_keeps_too_little_is_not_ranked_by_speed() -> None:
+    quality = {"bicubic": 30.0, "fp32": 34.0, "bnn": 31.0, "frb": 33.0, "bbcu": 33.2}
+    made = [record("accuracy", a, "none" if a == "bicubic" else "srresnet", 2, "set5", {"psnr_y": p})
+            for a, p in quality.items()]  # fmt: skip
+    timed = {"bnn": 9.0, "frb": 2.0, "bbcu": 3.0}
+    made += [
+        record("infer", a, "srresnet", 2, "96x54-t1", {"speedup": s, "parity_max_abs": 0.0}) for a, s in timed.items()
+    ]
+    rows = {row.algo: row for row in track_table(made, "infer", OFFLINE).rows}
+    assert {algo: row.entries["speedup"].mark for algo, row in rows.items()} == {
+        "bnn": "",
+        "frb": "second",
+        "bbcu": "best",
+    }
+    assert rows["bnn"].entries["speedup"].value == 9.0, "shown"
+    assert "keeps 25% of fp32's gain over bicubic, less than 50%" in rows["bnn"].entries["flags"].value
+    untold = [one for one in made if one.cell.track == "infer"]
+    assert track_table(untold, "infer", OFFLINE).rows[0].entries["speedup"].mark == "best", "nothing known of quality"
+
+
 def test_runs_that_taught_nothing_are_named_in_the_row() -> None:
     made = record("train", "frb", "srresnet", 2, "3x2x8-t1", {"taught_nothing": 2.0, "train_speedup": 0.5},
                   details={"taught_nothing": ["adam 0.0001 step", "sgd 0.01 cosine"]})  # fmt: skip

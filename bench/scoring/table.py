@@ -124,6 +124,19 @@ def _timed(compute: Callable[[TrackEvidence], Part], evidence: TrackEvidence) ->
     return compute(evidence)
 
 
+def speed_gates(records: Iterable[RecordLike], rule: ScoringRule | None = None) -> dict[tuple[str, str, str], str]:
+    """(algorithm, backbone, level) -> why the speed of that network alone counts nothing; the others are left out."""
+    rule, records = rule or ScoringRule(), list(records)
+    found = {}
+    for backbone, level in {(r.cell.backbone, r.cell.level) for r in records if r.cell.backbone != "none"}:
+        own = [r for r in records if r.cell.backbone in (backbone, "none") and r.cell.level == level]
+        evidence = gather(own, rule).get("accuracy", TrackEvidence())
+        for algo in {record.cell.algo for record in own if record.cell.backbone == backbone}:
+            if why := _speed_gate(quality_parts(evidence, algo, rule)["task"], rule):
+                found[algo, backbone, level] = why
+    return found
+
+
 def _speed_gate(task: Part, rule: ScoringRule) -> str:
     if task.value is None or task.value >= rule.speed_gate:
         return ""
