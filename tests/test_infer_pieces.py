@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -9,13 +11,16 @@ from torch import nn
 from bench.contract import Context, Settings, UserError
 from bench.layer.unit_base import repeat_channels
 from bench.nn.build import build_network
+from bench.nn.calls import CallCount
 from bench.packed.chain import chains_of, single_layers
 from bench.packed.layer import PackedLayer
 from bench.packed.pack import pack, packed_units
 from bench.packed.parity import check_parity
+from bench.packed.peers import PEERS, missing
 from bench.plan.discover import discover
 from tracks.infer.engine import run_in_bf16
 from tracks.infer.measure import piece_metrics
+from tracks.infer.openvino_parts import run_on_openvino
 from tracks.infer.photo import photo
 from tracks.infer.pieces import take_apart
 from tracks.infer.track import TRACK
@@ -88,6 +93,55 @@ def test_bf16_parts_keep_parity_and_change_the_output(algo: str, backbone: str) 
     assert 0 < float((output - in_float).abs().mean()) < 0.5
 
 
+needs_openvino = pytest.mark.skipif(bool(missing(PEERS["openvino-fp32"])), reason="needs OpenVINO and onnx")
+
+
+@needs_openvino
+@pytest.mark.parametrize("algo, backbone, parts", [("bbcu_m", "srresnet", 2), ("frb", "edsr", 4), ("fp32", "edsr", 1)])
+def test_openvino_parts_keep_parity_and_stay_near_float32(algo: str, backbone: str, parts: int) -> None:
+    network = trained(algo, backbone)
+    packed = pack(network)
+    image, _ = photo(SMALL, None)
+    with torch.no_grad():
+        in_float = packed(image)
+    run_on_openvino(network, "openvino-fp32", 1), run_on_openvino(packed, "openvino-fp32", 1)
+    on_it = [name for name, part in packed.named_modules() if getattr(part.forward, "as_one", False)]
+    assert len(on_it) == parts
+    assert on_it == [name for name, part in network.named_modules() if getattr(part.forward, "as_one", False)]
+    parity = check_parity(network, packed, image)
+    assert parity.passed, parity.reason()
+    with torch.no_grad():
+        first, again = packed(image), packed(image / 2)
+        assert torch.equal(packed(image), first) and not torch.equal(first, again)  # nothing of an earlier pass is left
+        assert torch.equal(copy.deepcopy(packed)(image), first)
+        assert torch.isfinite(packed(torch.rand(2, 3, 9, 11))).all()  # another shape
+    assert float((first - in_float).abs().mean()) < 0.05
+
+
+@needs_openvino
+def test_layers_that_openvino_runs_as_one_are_counted() -> None:
+    network = run_on_openvino(pack(trained("bbcu_m")), "openvino-fp32", 1)
+    image, _ = photo(SMALL, None)
+    with torch.no_grad():
+        network(image)  # compiles
+        with CallCount(network) as count:
+            network(image)
+    expected = {name for name, part in network.named_modules() if isinstance(part, nn.Conv2d)}
+    assert expected and {name: n for name, n in count.take().items() if name in expected} == dict.fromkeys(expected, 1)
+
+
+@needs_openvino
+def test_a_cell_on_openvino_says_so() -> None:
+    registry = discover()
+    settings = Settings(lr_size=SMALL, repeats=2, extra={"infer.fp_engine": "openvino-fp32"})
+    (cell,) = TRACK.cells([registry.cards["bbcu"]], ["srresnet"], ["x2"], settings)
+    assert cell.case == "24x16-t1-openvino-fp32"
+    outcome = TRACK.run(cell, Context(settings, registry.loader, registry.cards))
+    assert "full precision in openvino-fp32" in outcome.flags
+    assert outcome.metrics["engine_psnr_db"] > 30
+    assert [how["layers"] for how in outcome.details["chains"]] == [32]
+
+
 def test_an_engine_has_its_own_cell_label_and_fingerprint() -> None:
     registry = discover()
     settings = Settings(lr_size=SMALL, repeats=2, extra={"infer.fp_engine": "bf16"})
@@ -101,7 +155,7 @@ def test_an_engine_has_its_own_cell_label_and_fingerprint() -> None:
 
 
 def test_an_unknown_engine_is_refused() -> None:
-    with pytest.raises(UserError, match="expected fp32 or bf16"):
+    with pytest.raises(UserError, match="expected fp32 or bf16 or openvino-fp32"):
         TRACK.cells([discover().cards["bbcu"]], ["srresnet"], ["x2"], Settings(extra={"infer.fp_engine": "fp16"}))
 
 

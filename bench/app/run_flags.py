@@ -52,7 +52,11 @@ def run_parser() -> Parser:
     how.add_argument("--lr-size", type=size, metavar="WxH", help="low-resolution input; default: the preset's")
     how.add_argument("--input", type=Path, metavar="FILE", help="your own picture for the infer track")
     how.add_argument("--baseline", metavar="LIST", help="infer track: peers timed beside full precision, or 'all'")
-    how.add_argument("--fp-engine", metavar="NAME", help="infer track: fp32 (default) or bf16 for full-precision parts")
+    how.add_argument(
+        "--fp-engine",
+        metavar="NAME",
+        help="infer track, full-precision parts: fp32 (default), bf16, openvino-fp32, openvino-bf16",
+    )
     how.add_argument("--kernel", metavar="NAME", help="run this native kernel (default: the fastest that runs here)")
     how.add_argument("--data-root", type=Path, metavar="DIR", help="folder of test sets (see: data --help)")
     how.add_argument("--weights", action="append", default=[], metavar="KEY=PATH",

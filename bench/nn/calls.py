@@ -14,7 +14,8 @@ class CallCount:
     """Context manager over a network: inside it, `calls` grows by one for each call of a watched module.
 
     Watched are claimed layers and quantized units, except those whose names are in ``leave``. A call that a module
-    makes of itself (tokens turned into an image) belongs to the first.
+    makes of itself (tokens turned into an image) belongs to the first. Where another engine runs a module as one (its
+    ``forward`` says ``as_one``), a call of it is one of each watched module inside.
     """
 
     def __init__(self, network: nn.Module, leave: frozenset[str] = frozenset()):
@@ -25,12 +26,18 @@ class CallCount:
             if name not in leave and (hasattr(module, "bench_tag") or isinstance(module, UnitShell))
         }
         self._inside: Counter[str] = Counter()
+        self._as_one = {
+            name: module for name, module in network.named_modules() if getattr(module.forward, "as_one", False)
+        }
 
     def __enter__(self) -> CallCount:
         self._hooks = []
         for name, module in self._modules.items():
             self._hooks.append(module.register_forward_pre_hook(partial(self._enter, name)))
             self._hooks.append(module.register_forward_hook(partial(self._leave, name)))
+        for name, module in self._as_one.items():
+            inside = [watched for watched in self._modules if watched.startswith(f"{name}.")]
+            self._hooks.append(module.register_forward_pre_hook(partial(self._enter_all, inside)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,6 +53,9 @@ class CallCount:
     def _enter(self, name: str, *_: object) -> None:
         self.calls[name] += not self._inside[name]
         self._inside[name] += 1
+
+    def _enter_all(self, names: list[str], *_: object) -> None:
+        self.calls.update(names)
 
     def _leave(self, name: str, *_: object) -> None:
         self._inside[name] -= 1

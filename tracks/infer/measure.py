@@ -27,6 +27,7 @@ from bench.plan.discover import Loader
 from bench.timing.memory import PeakMemory
 from bench.timing.rounds import PartTimer, summarize, timing_flags
 from tracks.infer.engine import run_in_bf16
+from tracks.infer.openvino_parts import run_on_openvino
 from tracks.infer.peers import Peers, peer_metrics, prepare_peers, psnr_db
 from tracks.infer.photo import photos
 from tracks.infer.pieces import in_turn, openvino_layers, take_apart
@@ -76,9 +77,9 @@ def measure(job: dict, tell: Tell, mark: Callable[[str], None]) -> dict[str, obj
     packed, file_bytes = through_file(trained, header)
     image = pictures[0]
     engine = {}
-    if job["fp_engine"] == "bf16":
+    if job["fp_engine"] != "fp32":
         in_float = packed(image)
-        run_in_bf16(trained), run_in_bf16(packed)
+        run_on_engine(trained, job), run_on_engine(packed, job)
         engine["engine_psnr_db"] = psnr_db(packed(image), in_float)
         del in_float
     with PeakMemory() as memory:
@@ -166,6 +167,13 @@ def measure(job: dict, tell: Tell, mark: Callable[[str], None]) -> dict[str, obj
         "weights_sha256": sha,
         "dataset_sha256": image_sha,
     }
+
+
+def run_on_engine(network: nn.Module, job: dict) -> nn.Module:
+    """The network with its full-precision parts in the arithmetic that the job asks for, in place."""
+    if job["fp_engine"] == "bf16":
+        return run_in_bf16(network)
+    return run_on_openvino(network, job["fp_engine"], job["threads"])
 
 
 def pieces_of(packed: nn.Module, image: Tensor, job: dict, peers: Peers) -> dict[str, Callable[[], Any]]:

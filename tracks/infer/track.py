@@ -20,7 +20,8 @@ from bench.timing.clock import now
 from bench.timing.heap import STEADY_HEAP
 
 ROOT = Path(__file__).parents[2]
-ENGINES = ("fp32", "bf16")
+ENGINES = ("fp32", "bf16", "openvino-fp32", "openvino-bf16")
+"""Arithmetic of full-precision parts: PyTorch's, or a peer's"""
 
 
 class Infer:
@@ -44,7 +45,9 @@ class Infer:
     options: ClassVar[dict[str, Option]] = {
         "baseline": Option(f"peers timed in the same rounds, or all: {', '.join(PEERS)}", str, REFERENCE),
         "fp_engine": Option(
-            "arithmetic of the packed network's full-precision parts: fp32 or bf16", one_of(*ENGINES), ENGINES[0]
+            f"arithmetic of the packed network's full-precision parts: {', '.join(ENGINES)}",
+            one_of(*ENGINES),
+            ENGINES[0],
         ),
     }
     metrics = (
@@ -115,7 +118,7 @@ class Infer:
             "input": None if settings.input is None else hashlib.sha256(settings.input.read_bytes()).hexdigest(),
             "kernel": os.environ.get(KERNEL_VARIABLE, ""),
             "baseline": pick_peers(Options(self, settings)["baseline"]),
-            "fp_engine": Options(self, settings)["fp_engine"],
+            "fp_engine": _installed(Options(self, settings)["fp_engine"]),
         }
 
     def again(self, cell: Cell, made: Mapping[str, Any], flags: Sequence[str]) -> list[str]:
@@ -144,6 +147,13 @@ class Infer:
             "fp_engine": Options(self, settings)["fp_engine"],
         }
         return Outcome(**_run_worker(job, settings.threads, context.progress))
+
+
+def _installed(engine: str) -> str:
+    """The engine. Raises UserError, with what installs it, when its library is missing."""
+    if engine in PEERS:
+        pick_peers(engine)
+    return engine
 
 
 def _run_worker(job: dict[str, object], threads: int, progress) -> dict[str, object]:
