@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
@@ -11,6 +11,8 @@ WIDTH, HEIGHT = 460, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 42
 CHAR = 6.5
 """Width of one letter of a label, in pixels, for placing labels."""
+FAR = (22, 34, 48, 64)
+"""How far from its point a label may stand at the end of a line, pixels."""
 
 
 @dataclass(frozen=True)
@@ -74,25 +76,68 @@ def axes(sx: Scale, sy: Scale, x: Axis, y: Axis, x_ticks: Sequence[float] | None
     return "".join(parts)
 
 
-def place_labels(places: Sequence[tuple[float, float]], labels: Sequence[str]) -> list[tuple[float, float] | None]:
-    """A free spot beside each point, or None where every spot is taken (the point keeps its tooltip)."""
-    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in places]
-    found: list[tuple[float, float] | None] = []
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom, pixels."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a label's text begins: left end of its base line, pixels."""
+
+    left: float
+    base: float
+    far: bool = False
+    """True where a thin line has to lead from the point to it."""
+
+
+def place_labels(
+    places: Sequence[tuple[float, float]], labels: Sequence[str], taken: Sequence[Box] = ()
+) -> list[Spot | None]:
+    """A free spot for each point's label, beside it or farther off with a line; None where all are taken.
+
+    No two labels overlap, none covers a point or one of the ``taken`` boxes, and all lie inside the chart. A point
+    without a label keeps its tooltip.
+    """
+    boxes = [*taken, *((x - 5, y - 5, x + 5, y + 5) for x, y in places)]
+    found: list[Spot | None] = []
     for (x, y), label in zip(places, labels, strict=True):
-        wide = CHAR * len(label)
-        spots = [(x + 8, y + 4), (x - 8 - wide, y + 4), (x - wide / 2, y - 8), (x - wide / 2, y + 17),
-                 (x + 7, y - 6), (x + 7, y + 14), (x - 7 - wide, y - 6), (x - 7 - wide, y + 14)]  # fmt: skip
-        for left, base in spots:
-            box = (left, base - 10, left + wide, base + 2)
-            inside = box[0] >= LEFT and box[2] <= WIDTH - 2 and box[1] >= 2 and box[3] <= HEIGHT - BOTTOM
-            if inside and not any(_overlap(box, other) for other in taken):
-                taken.append(box)
-                found.append((left, base))
-                break
-        else:
-            found.append(None)
+        spot = next((spot for spot in _spots(x, y, label) if _free(text_box(spot, label), boxes)), None)
+        found.append(spot)
+        if spot is not None:
+            boxes.append(text_box(spot, label))
     return found
 
 
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+def text_box(spot: Spot, label: str) -> Box:
+    """What a label covers."""
+    return (spot.left, spot.base - 10, spot.left + CHAR * len(label), spot.base + 2)
+
+
+def level_spot(y: float, label: str, points: Sequence[tuple[float, float]], taken: Sequence[Box]) -> Spot | None:
+    """A spot for the name of a horizontal line: above or below it, as far left as nothing is in the way."""
+    boxes = [*taken, *((px - 5, py - 5, px + 5, py + 5) for px, py in points)]
+    lefts = range(LEFT + 4, int(WIDTH - RIGHT - CHAR * len(label)), 12)
+    spots = (Spot(left, base) for base in (y - 4, y + 12) for left in lefts)
+    return next((spot for spot in spots if _free(text_box(spot, label), boxes)), None)
+
+
+def _spots(x: float, y: float, label: str) -> Iterator[Spot]:
+    """Beside the point, then farther and farther off."""
+    wide = CHAR * len(label)
+    for left, base in ((x + 8, y + 4), (x - 8 - wide, y + 4), (x - wide / 2, y - 8), (x - wide / 2, y + 17),
+                       (x + 7, y - 6), (x + 7, y + 14), (x - 7 - wide, y - 6), (x - 7 - wide, y + 14)):  # fmt: skip
+        yield Spot(left, base)
+    for away in FAR:
+        for across in (away, -away - wide, -wide / 2):
+            for up in (4 - away, 4 + away, 4):
+                if across != -wide / 2 or up != 4:
+                    yield Spot(x + across, y + up, far=True)
+
+
+def _free(box: Box, taken: Sequence[Box]) -> bool:
+    inside = box[0] >= LEFT and box[2] <= WIDTH - 2 and box[1] >= 2 and box[3] <= HEIGHT - BOTTOM
+    return inside and not any(_overlap(box, other) for other in taken)
+
+
+def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from bench.records.record import Record
 from reports.known import Known
@@ -19,7 +20,8 @@ SEEDS = Column(
 MACHINE = Column("machine", "Machine", "Whose timings these are; values of two machines are never compared", text=True)
 PAPER = Column("paper", "Paper", "Where the method was published", text=True, shown=False)
 YEAR = Column("year", "Year", "When the method was published", digits=0, shown=False)
-CODE = Column("code", "Code", "The authors' code or page", text=True, shown=False)
+CODE = Column("code", "Code", "Where the method's code is, as far as its card says", text=True, shown=False)
+CODE_HOSTS = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "huggingface.co")
 FACTS = (PAPER, YEAR, CODE)
 """Of the method; the reader asks for them."""
 
@@ -42,6 +44,11 @@ def card_entries(algo: str, known: Known) -> dict[str, Entry]:
         "year": Entry(year),
         "code": Entry(safe_url(card.url) or None),
     }
+
+
+def code_url(url: str) -> str:
+    """A card's link where it leads to code; empty where it leads to a paper or nowhere."""
+    return safe_url(url) if urlsplit(safe_url(url)).hostname in CODE_HOSTS else ""
 
 
 def seeds_text(records: Sequence[Record]) -> str:

@@ -15,6 +15,7 @@ from bench.scoring import PARTS
 from reports.board import Board
 from reports.flags import legend
 from reports.known import Known, backbone_title
+from reports.origins import code_url
 from reports.table import Column, Entry, Row, Table
 from reports.text import LATEX, PREAMBLE, clean, fixed, safe_url
 
@@ -92,7 +93,7 @@ def _method(algo: str, known: Known) -> dict[str, Any]:
         "Source of the facts": clean(card.provenance, 600),
         "Deployable": clean(deploy, 300),
     }
-    about = {"paper": clean(card.paper, 300), "year": card.year, "url": safe_url(card.url)}
+    about = {"paper": clean(card.paper, 300), "year": card.year, "url": safe_url(card.url), "code": code_url(card.url)}
     return {**named, **about, "facts": [[k, v] for k, v in facts.items() if v]}
 
 

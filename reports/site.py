@@ -83,8 +83,14 @@ def _method(algo: str, records: Sequence[Record], tables: Sequence[Table], known
         free=crops.free,
         crops=[own_row for row in crops.rows if (own_row := row.of(algo)) is not None],
         commands=list(commands),
-        provenance=[{"title": str(record.cell), "facts": provenance(record)} for record in own],
+        provenance=[
+            {"title": f"{record.cell}, seed {record.provenance.seed}", "facts": provenance(record)} for record in own
+        ],
     )
+
+
+def _source(record: Record) -> str:
+    return f"{record.cell}, seed {record.provenance.seed}"
 
 
 def _shown(table: Table, rows: Sequence[Row]) -> list[Column]:

@@ -8,7 +8,23 @@ from html import escape
 from itertools import pairwise
 from statistics import median
 
-from reports.axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Scale, axes, place_labels
+from reports.axes import (
+    BOTTOM,
+    CHAR,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    Box,
+    Scale,
+    Spot,
+    axes,
+    level_spot,
+    place_labels,
+    text_box,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,22 +62,37 @@ def scatter(
         low, high = max(sx.low, sy.low), min(sx.high, sy.high)
         ends = [(10**v if x.log else v) for v in (low, high)]
         parts.append(_line("diagonal", [(sx(v), sy(v)) for v in ends]))
+    places = [(sx(p.x), sy(max(p.y, low))) for p in points]
+    taken: list[Box] = []
     for label, level in levels:
         if low <= level <= max(ys):
             parts.append(_line("level", [(LEFT, sy(level)), (WIDTH - RIGHT, sy(level))]))
-            parts.append(f'<text class="tick" x="{LEFT + 4}" y="{sy(level) - 4:.1f}">{escape(label)}</text>')
+            if (spot := level_spot(sy(level), label, places, taken)) is not None:
+                taken.append(text_box(spot, label))
+                parts.append(f'<text class="tick" x="{spot.left:.1f}" y="{spot.base:.1f}">{escape(label)}</text>')
     if front:
         parts.append(_line("front", _steps([(sx(p.x), sy(p.y)) for p in pareto(points) if p.y >= low])))
-    places = [(sx(p.x), sy(max(p.y, low))) for p in points]
-    labels = place_labels(places, [p.label if p.y >= low else f"{p.label} \N{DOWNWARDS ARROW}" for p in points])
-    for point, (px, py), spot in zip(points, places, labels, strict=True):
-        label = escape(point.label) + ("" if point.y >= low else " \N{DOWNWARDS ARROW}")
-        text = "" if spot is None else f'<text x="{spot[0]:.1f}" y="{spot[1]:.1f}">{label}</text>'
+    names = [p.label if p.y >= low else f"{p.label} \N{DOWNWARDS ARROW}" for p in points]
+    for point, place, name, spot in zip(points, places, names, place_labels(places, names, taken), strict=True):
+        (px, py), text = place, "" if spot is None else _label(place, spot, name)
         parts.append(
             f'<a href="#row={escape(point.row)}" class="pt f-{escape(point.family)}"><title>{escape(point.tip)}</title>'
             f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4.5"/>{text}</a>'
         )
     return drawing(title, WIDTH, HEIGHT, parts)
+
+
+def _label(place: tuple[float, float], spot: Spot, name: str) -> str:
+    """A point's name, and the line that leads to one farther off."""
+    x, y = place
+    left, _, right, _ = text_box(spot, name)
+    # Letters are narrower than reckoned: the text keeps to the side of its box that is nearest to the point.
+    kind, at = (
+        (' class="end"', right) if right <= x else ("", left) if left >= x else (' class="mid"', (left + right) / 2)
+    )
+    near = spot.base - 10 if y < spot.base - 10 else spot.base + 2 if y > spot.base + 2 else spot.base - 4
+    lead = f'<line class="lead" x1="{x:.1f}" y1="{y:.1f}" x2="{at:.1f}" y2="{near:.1f}"/>' if spot.far else ""
+    return f'{lead}<text{kind} x="{at:.1f}" y="{spot.base:.1f}">{escape(name)}</text>'
 
 
 def _floor(ys: Sequence[float]) -> float:
@@ -83,7 +114,7 @@ def intervals(title: str, rows: Sequence[tuple[str, int, int, int]]) -> str:
     """One line a method: (label, rank, best, worst rank)."""
     if not rows:
         return ""
-    left, step = 110, 22
+    left, step = _room([label for label, *_ in rows], 14), 22
     height = TOP + step * len(rows) + BOTTOM
     last = max(worst for _, _, _, worst in rows)
     sx = Scale(1, max(last, 2), left, WIDTH - RIGHT)
@@ -106,7 +137,7 @@ def stacked(title: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]]],
     """Horizontal bars made of named parts: (label, [(part, value)]). Parts get the classes part-0, part-1 ..."""
     if not rows:
         return ""
-    left, step = 110, 22
+    left, step = _room([label for label, _ in rows], 6), 22
     height = TOP + step * len(rows) + BOTTOM + 6
     longest = max(sum(value for _, value in parts) for _, parts in rows)
     sx = Scale(0, longest, left, WIDTH - RIGHT)
@@ -130,6 +161,11 @@ def stacked(title: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]]],
             )
             at += wide
     return drawing(title, WIDTH, height, out)
+
+
+def _room(labels: Sequence[str], gap: int) -> float:
+    """Left edge of a chart that has its labels before it."""
+    return max(110, CHAR * max(map(len, labels)) + gap)
 
 
 def _verticals(sx: Scale, ticks: Iterable[float], top: int, bottom: int) -> list[str]:

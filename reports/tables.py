@@ -231,7 +231,8 @@ def _order(row: Row, columns: Sequence[Column], layout: Layout, alone: bool) -> 
     several backbones (not ``alone``) those without a network stand before all.
     """
     ranked = [column for column in columns if not column.text and column.better != "neither"]
-    main = next((column for column in ranked if column.key.rpartition(":")[2] == (layout.main or column.key)), None)
+    named = (column for column in ranked if column.key.rpartition(":")[2] == layout.main)
+    main = next(named, ranked[0] if ranked else None)
     value = row.entries.get(main.key, Entry()).value if main else None
     number = value if isinstance(value, float) else None
     sign = -1 if main is not None and main.better == "higher" else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from fake_records import CARDS, record
 
 from bench.records.record import Record
+from reports import svg
+from reports.axes import BOTTOM, CHAR, HEIGHT, LEFT, WIDTH, Axis, Spot, text_box
 from reports.known import known
 from reports.plots import Figure, figures
 from reports.robustness import crossing
@@ -99,3 +102,48 @@ def test_names_at_the_edge_never_touch_and_lines_stay_inside() -> None:
 def test_only_data_sets_that_all_have_are_drawn() -> None:
     both = [damaged("bicubic", 33, 25), damaged("bnn", 34, 24), damaged("bnn", 50, 50, case="set14-mild-v1")]
     assert [heights(f) for f in robustness(*both)] == [heights(f) for f in robustness(*both[:2])]
+
+
+def boxes_of(picture: str) -> list[tuple[float, float, float, float]]:
+    """What the labels of points and levels cover."""
+    texts = re.findall(r'<text(?: class="(tick|end|mid)")? x="([\d.-]+)" y="([\d.-]+)">([^<]+)</text>', picture)
+    back = {"end": 1.0, "mid": 0.5}
+    named = [one for one in texts if not re.fullmatch(r"[\d.]+|x", one[3])]
+    return [
+        text_box(Spot(float(x) - back.get(kind, 0.0) * CHAR * len(label), float(y)), label)
+        for kind, x, y, label in named
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_labels_never_overlap_and_stay_inside(seed: int) -> None:
+    chance = random.Random(seed)
+    points = [
+        svg.Point(chance.choice([10.0, 11.0, 12.0, 900.0]) * chance.uniform(1, 1.1), 30 + chance.gauss(0, 0.4),
+                  f"Method {number}, {'long ' * (number % 3)}name", "binary", "a/b", "tip")
+        for number in range(14)
+    ]  # fmt: skip
+    levels = [("Bicubic 29.90", 29.9), ("Bilinear 29.85", 29.85)]
+    picture = svg.scatter("t", points, Axis("x", log=True), Axis("y"), front=True, levels=levels)
+    boxes = boxes_of(picture)
+    assert len(boxes) >= 10, "most points keep their names"
+    for place, a in enumerate(boxes):
+        assert a[0] >= LEFT and a[2] <= WIDTH and a[1] >= 0 and a[3] <= HEIGHT - BOTTOM
+        for b in boxes[:place]:
+            assert not (a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]), (a, b)
+    circles = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', picture)
+    assert len(circles) == len(points)
+    for x, y in ((float(x), float(y)) for x, y in circles):
+        assert not any(box[0] < x < box[2] and box[1] < y < box[3] for box in boxes), "no label hides a point"
+
+
+def test_a_label_far_from_its_point_is_tied_to_it() -> None:
+    points = [svg.Point(10.0 + n / 1e3, 30.0, f"a rather long name {n}", "binary", "a/b", "tip") for n in range(12)]
+    picture = svg.scatter("t", points, Axis("x"), Axis("y"))
+    assert picture.count('class="lead"') >= 2
+
+
+def test_long_names_before_a_chart_have_room() -> None:
+    picture = svg.intervals("t", [("A method with a very long name indeed", 1, 1, 2), ("B", 2, 1, 2)])
+    end, label = re.search(r'class="end" x="([\d.]+)"[^>]*>([^<]+)<', picture).groups()
+    assert float(end) - CHAR * len(label) >= 0

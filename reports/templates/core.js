@@ -66,7 +66,7 @@ const DERIVED = {
   machine: (row) => row.at || null,
   paper: (row) => method(row.m).paper || null,
   year: (row) => method(row.m).year ?? null,
-  code: (row) => method(row.m).url || null,
+  code: (row) => method(row.m).code || null,
 };
 
 function unpack(columns, rows) {

@@ -81,8 +81,26 @@ function again(row) {
   if (!texts.length) return [];
   return [el("h3", {}, "Measure it again"), ...texts.map((text) => {
     const copy = el("button", { type: "button", class: "quiet", on: { click: () => copyText(text, copy) } }, "Copy");
-    return el("div", { class: "cmd" }, el("code", {}, text), copy);
+    const file = el("button", { type: "button", class: "quiet", "data-tip": "The same as a file: python run_bench.py --config run.toml",
+      on: { click: () => copyText(asToml(text), file) } }, "As TOML");
+    return el("div", { class: "cmd" }, el("code", {}, text), copy, file);
   })];
+}
+
+// A command of ours as a file for --config. Its words are quoted as Python's shlex does: bare, or in single quotes.
+function asToml(text) {
+  const words = [...text.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g)].map(([word]) => word.replace(/'([^']*)'|"([^"]*)"/g, "$1$2"));
+  const found = new Map();
+  const kernel = words[0].startsWith("BISRBENCH_KERNEL=") ? words[0].split("=")[1] : "";
+  if (kernel) found.set("kernel", kernel);
+  for (let at = words.indexOf("run_bench.py") + 1; at < words.length; at += 1) {
+    const key = words[at].slice(2);
+    const bare = at + 1 === words.length || words[at + 1].startsWith("--");
+    const value = bare ? true : words[at += 1];
+    if (["set", "weights"].includes(key)) found.set(key, [...(found.get(key) || []), value]);
+    else found.set(key, bare || !/^\d+$/.test(value) ? value : Number(value));
+  }
+  return [...found].map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`).join("");
 }
 
 async function copyText(text, button) {
@@ -91,7 +109,7 @@ async function copyText(text, button) {
     button.textContent = "Copied";
   } catch {
     const range = document.createRange();
-    range.selectNodeContents(button.previousElementSibling);
+    range.selectNodeContents(button.parentNode.querySelector("code"));
     getSelection().removeAllRanges();
     getSelection().addRange(range);
     button.textContent = "Selected";
@@ -105,7 +123,8 @@ function records(row) {
     ...places.map((place) => {
       const record = unpackRecord(DATA.records[place]);
       const kernels = (record.k || []).map(([name, count]) => `${name}: ${count} layer${count === 1 ? "" : "s"}`).join(", ");
-      const title = `${record.pieces[2]} ${record.case}${record.why ? " \u2013 " + record.why : ""}`;
+      const seed = (record.facts.find(([name]) => name === "Seed") || [])[1];
+      const title = `${record.pieces[2]} ${record.case}, seed ${seed}${record.why ? " \u2013 " + record.why : ""}`;
       const list = [...record.facts, ...(kernels ? [["Kernels", kernels]] : [])];
       const series = Object.entries(record.t || {}).map(([name, numbers]) => strip(name, numbers));
       return el("details", { class: "rec", open: places.length === 1 }, el("summary", {}, title), pairs(list), ...series.flat());
