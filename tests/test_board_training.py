@@ -61,6 +61,13 @@ def test_a_board_training_finds_its_rate_and_says_so(data: Path, tmp_path: Path)
     assert not [path for path in folder.iterdir() if path.is_dir()]
 
 
+def test_a_calibration_is_not_swept(data: Path, tmp_path: Path) -> None:
+    assert main(words(data, tmp_path, "Calibrated")) == 0
+    record = json.loads((tmp_path / "calibrated.srresnet.x2.board-s0" / RECORD).read_text())
+    assert record["sweep"] == [] and record["recipe"]["calibration"] is True
+    assert (record["plan"]["learning_rate"], record["plan"]["betas"]) == (1e-2, [0.9, 0.99])
+
+
 def test_a_training_killed_in_its_sweep_goes_on_there(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from bench.contract import Card
-from bench.nn.algorithm import Algorithm, Place
+from bench.nn.algorithm import Algorithm, Place, Recipe
 from bench.nn.backbones import srresnet
 from bench.nn.estimators import clip
 from bench.nn.quantizers import PlainSign, Sign
@@ -48,6 +48,13 @@ class Full(Small):
 
     card = Card("full", "Full", "train_kit.py:Full", 32, 32, provenance="a test")
     scope = frozenset()
+
+
+class Calibrated(Small):
+    """Post-training: its rate is its own."""
+
+    card = Card("calibrated", "Calibrated", "train_kit.py:Calibrated", 1, 1, provenance="a test")
+    recipe = Recipe(4_000, 2, 8, 1e-2, (0.9, 0.99), (), "a test", calibration=True)
 
 
 class Poisoned(Small):

@@ -12,7 +12,7 @@ from bench.contract import Unsupported
 from bench.layer.spec import UniformInput
 from bench.nn.algorithm import Tag, tag
 from bench.nn.quantizers import QuantizedInput
-from bench.nn.uniform import MaxWeight, UniformWeight, clamp, first_batch, positive, straight_through, uniform
+from bench.nn.uniform import MaxWeight, UniformWeight, bounded, clamp, first_batch, positive, straight_through, uniform
 from bench.nn.uniform_act import UniformAct
 
 PERCENT = 0.01
@@ -53,11 +53,7 @@ class PercentileWeight(UniformWeight):
 
 
 class Bounds(UniformAct):
-    """Learned bounds, which start at the first training batch's percentiles.
-
-    With c the input cut off at the bounds and v its level, d/dx is 1 inside and 0 outside, and each bound gets the
-    gradient of what lies beyond it plus that of the step, (v - c) / (upper - lower), positive above and negative below.
-    """
+    """Learned bounds (see `bounded`), which start at the first training batch's percentiles."""
 
     def __init__(self, bits: int):
         super().__init__(bits)
@@ -82,9 +78,7 @@ class Bounds(UniformAct):
         """``x`` on the levels between bounds, one for all or one an image, (N, 1, 1, 1)."""
         with torch.no_grad():
             values = uniform(x, *grid_between(lower, upper, self.bits))
-        inside = torch.where(x > upper, upper, torch.where(x < lower, lower, x))
-        width = upper - lower
-        return straight_through(values, inside + ((values - inside) / width).detach() * width)
+        return bounded(x, lower, upper, values)
 
     @torch.no_grad()
     def export(self, channels: int) -> QuantizedInput:

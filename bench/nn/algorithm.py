@@ -59,6 +59,9 @@ class Recipe:
     """Iterations after which the learning rate is halved."""
     source: str = ""
     """Where the figures stand; what is assumed."""
+    calibration: bool = False
+    """True for a post-training method: the weights stay the teacher's, and what is left to learn, the quantizers'
+    bounds, does so at this recipe's own rate and optimizer whatever the preset, for they are not weights."""
     from_teacher: bool = False
     """True when training starts from the full-precision teacher's weights, wherever name and shape agree."""
 
@@ -211,10 +214,12 @@ class ResidualBlock(nn.Module):
 
 
 def copy_matching(module: nn.Module, source: nn.Module) -> int:
-    """Copy weights wherever name and shape agree; how many tensors that were."""
+    """Copy weights wherever name and shape agree; how many tensors that were. A unit in place of a linear layer holds
+    its weights as a 1x1 convolution's."""
     mine, theirs = module.state_dict(), source.state_dict()
-    common = [name for name, value in mine.items() if name in theirs and theirs[name].shape == value.shape]
-    module.load_state_dict({**mine, **{name: theirs[name] for name in common}})
+    shapes = {name: (value.shape, (*value.shape, 1, 1)) for name, value in theirs.items()}
+    common = [name for name, value in mine.items() if value.shape in shapes.get(name, ())]
+    module.load_state_dict({**mine, **{name: theirs[name].reshape(mine[name].shape) for name in common}})
     return len(common)
 
 

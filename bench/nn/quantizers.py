@@ -155,10 +155,11 @@ def channel_mean(weight: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class QuantizedInput:
-    """How the packed layer quantizes its input, and the value of one integer step."""
+    """How the packed layer quantizes its input, and the values behind its integers: step * integer + offset."""
 
     input: SignInput | UniformInput
     step: float = 1.0
+    offset: float = 0.0
 
 
 class ActQuantizer(nn.Module):

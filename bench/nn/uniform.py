@@ -109,6 +109,17 @@ def uniform(
     return round_half_even(clamp(x / step, low, high), slope) * step
 
 
+def bounded(x: Tensor, lower: Tensor, upper: Tensor, values: Tensor) -> Tensor:
+    """``values``, the levels of ``x`` between learned bounds, with the gradient of the whole expression.
+
+    With c the input cut off at the bounds and v its level, d/dx is 1 inside and 0 outside, and each bound gets the
+    gradient of what lies beyond it plus that of the step, (v - c) / (upper - lower), positive above and negative below.
+    """
+    inside = torch.where(x > upper, upper, torch.where(x < lower, lower, x))
+    width = upper - lower
+    return straight_through(values, inside + ((values - inside) / width).detach() * width)
+
+
 def positive(step: Tensor) -> Tensor:
     """A learned step or range as it is used: its size, never 0, so that an optimizer may cross zero unharmed."""
     return step.abs().clamp_min(SMALLEST_STEP)

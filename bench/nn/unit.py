@@ -11,7 +11,7 @@ from bench.layer.reference import run_spec
 from bench.layer.spec import Epilogue, LayerSpec, Skip
 from bench.layer.unit_base import UnitShell
 from bench.nn.algorithm import Place
-from bench.nn.quantizers import ActQuantizer, WeightQuantizer
+from bench.nn.quantizers import ActQuantizer, Levels, WeightQuantizer
 
 
 class RPReLU(nn.Module):
@@ -124,6 +124,8 @@ class Unit(UnitShell):
         quantized = self.quantize_act.export(self.cin)
         scale = levels.scale if quantized.step == 1 else levels.scale * quantized.step
         bias = None if self.bias is None else self.bias.detach().float()
+        if quantized.offset:
+            bias = self._constant(levels, quantized.offset) + (0 if bias is None else bias)
         if self.norm is not None:
             gain = self.norm.weight.detach() / torch.sqrt(self.norm.running_var + self.norm.eps)
             shifted = -self.norm.running_mean if bias is None else bias - self.norm.running_mean
@@ -135,6 +137,12 @@ class Unit(UnitShell):
         return LayerSpec(
             quantized.input, levels.integers, epilogue, self.quantize_weight.bits, 1, self.padding, self.dilation
         )
+
+    def _constant(self, levels: Levels, offset: float) -> Tensor:
+        """What an ``offset`` on every input adds to each output channel."""
+        if levels.integers.shape[3:] != (1, 1):
+            raise Unsupported("inputs have no level at 0, so zero padding would need a bias that differs at the border")
+        return offset * (levels.scale * levels.integers.sum((2, 3, 4))).sum(0)
 
 
 def plain_unit(

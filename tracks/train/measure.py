@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from bench.contract import Cell, Context, Outcome
+from bench.nn.algorithm import Recipe
 from bench.nn.build import build_network
 from bench.nn.label import check_label, smooth_image
 from bench.nn.subject import Subject
@@ -51,6 +52,7 @@ def measure(cell: Cell, context: Context, step: tuple[int, int], sweep: tuple[in
     metrics = {
         "step_ms": float(np.median(own)),
         "image_ms": float(np.median(own)) / step[0],
+        "recipe_h": _hours(algorithm.recipe, step, float(np.median(own))),
         "fp32_step_ms": float(np.median(full)),
         "train_speedup": float(np.median(full / own)),
         "peak_memory_mb": memory[cell.algo],
@@ -78,6 +80,13 @@ def measure(cell: Cell, context: Context, step: tuple[int, int], sweep: tuple[in
         flags.append("short_sweep")
     samples = {**times, "psnr_y": [run.psnr for run in runs]}
     return Outcome(metrics, samples, flags, details, dataset_sha256=pictures.sha256)
+
+
+def _hours(recipe: Recipe, step: tuple[int, int], step_ms: float) -> float:
+    """Hours of a method's own recipe, training or calibration, by the low-resolution pixels that it goes through."""
+    batch, patch = step
+    pixels = recipe.iterations * recipe.batch * recipe.lr_patch**2
+    return pixels / (batch * patch**2) * step_ms / 3.6e6
 
 
 def _times(setting: Setting, algo: str, repeats: int) -> dict[str, list[float]]:

@@ -40,6 +40,7 @@ class Train:
     metrics = (
         Metric("step_ms", "ms", "lower", "Iteration", "Median time of one training iteration", 1),
         Metric("image_ms", "ms", "lower", "Per image", "Median time of one iteration over the batch", 2),
+        Metric("recipe_h", "h", "lower", "Whole recipe", "Time of the paper's own recipe, by the pixels it sees", 1),
         Metric("fp32_step_ms", "ms", "neither", "FP iteration", "Median of full precision in the same run", 1),
         Metric("train_speedup", "x", "higher", "Training speed", "Median over rounds of FP time / the method's time"),
         Metric("peak_memory_mb", "MB", "lower", "Memory", "Growth of resident memory while training (1e6 bytes)", 0),

@@ -142,7 +142,8 @@ class Run:
             s.say(f"{self.name}: complete already")
             self._store(job)
             return True
-        if is_equal(s.preset) and s.flags.learning_rate is None:
+        sweeping = is_equal(s.preset) and not job.algorithm.recipe.calibration
+        if sweeping and s.flags.learning_rate is None:
             swept = self._swept(job)
             if swept is None:
                 return False

@@ -88,7 +88,9 @@ def make_plan(recipe: Recipe, preset: str, scale: int, **changes: object) -> Pla
         betas=recipe.betas,
     )
     if budget.equal:
-        plan = replace(plan, halve_at=(), betas=Plan.betas, schedule="cosine")
+        plan = replace(plan, halve_at=(), schedule="cosine")
+    if budget.equal and not recipe.calibration:
+        plan = replace(plan, betas=Plan.betas)
     plan = replace(plan, **changes)
     for name in ("iterations", "batch", "lr_patch"):
         if getattr(plan, name) < 1:
