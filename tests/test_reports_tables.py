@@ -62,7 +62,7 @@ def test_a_network_that_keeps_too_little_is_not_ranked_by_speed() -> None:
         "bbcu": "best",
     }
     assert rows["bnn"].entries["speedup"].value == 9.0, "shown"
-    assert "keeps 25% of fp32's gain over bicubic, less than 50%" in rows["bnn"].entries["flags"].value
+    assert "keeps 25% of fp32's gain over bicubic (gate 50%)" in rows["bnn"].entries["flags"].value
     untold = [one for one in made if one.cell.track == "infer"]
     assert track_table(untold, "infer", OFFLINE).rows[0].entries["speedup"].mark == "best", "nothing known of quality"
 

@@ -97,7 +97,7 @@ def test_speed_counts_only_for_networks_that_keep_half_of_the_gain(psnr: float, 
     assert found.scaled["infer"] == pytest.approx(0.5 if counts else 0.0)
     assert found.rank == 1 and bool(found.speed_gate) is not counts
     if psnr == 31.9:
-        assert found.speed_gate == "keeps 47% of fp32's gain over bicubic, less than 50%: speed and size count nothing"
+        assert found.speed_gate == "keeps 47% of fp32's gain over bicubic (gate 50%): not ranked by speed"
     slow = [one for one in full_set({"m": psnr}) if one.cell.track != "infer"] + [infer("m", 0.5, 0.5)]
     assert row(slow, "m").scaled["infer"] == pytest.approx(-0.5), "being slower still costs"
 

@@ -141,7 +141,7 @@ def _speed_gate(task: Part, rule: ScoringRule) -> str:
     if task.value is None or task.value >= rule.speed_gate:
         return ""
     kept = f"keeps {task.value:.0%} of {rule.full_precision}'s gain over {rule.baseline}"
-    return f"{kept}, less than {rule.speed_gate:.0%}: speed and size count nothing"
+    return f"{kept} (gate {rule.speed_gate:.0%}): not ranked by speed"
 
 
 def _scaled(parts: Mapping[str, Part], gated: bool) -> dict[str, float]:
