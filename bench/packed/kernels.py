@@ -43,7 +43,7 @@ def native() -> ModuleType:
 @cache
 def _sources_sha256(folder: Path) -> str:
     """The digest that CMakeLists.txt compiles into the module: over name and digest of each file, in order of name."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in (".cc", ".h"))
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".cc", ".h", ".txt"))
     lines = (f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

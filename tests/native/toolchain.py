@@ -14,6 +14,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "bench/packed/native"
 HERE = Path(__file__).resolve().parent
+
+
+def kernels_of(family: str) -> dict[str, list[str]]:
+    """Kernel files of one processor family, from the table that the build reads: name -> its own flags."""
+    rows = [line.split() for line in (NATIVE / "kernels.txt").read_text().splitlines() if line and line[0] != "#"]
+    return {
+        Path(file).stem: [flag for flag in flags if not flag.startswith("DEFINE=")]
+        for own, file, *flags in rows
+        if own == family
+    }
+
+
 DRIVER = (
     "caches",
     "chain",
@@ -24,23 +36,10 @@ DRIVER = (
     "stretch",
     "pool",
     "self_check",
-    "kernel_portable",
+    *kernels_of("any"),
 )
 """What every check program is linked with."""
-X86 = {
-    "kernel_avx2": ["-mavx2"],
-    "kernel_avx2_floats": ["-mavx2"],
-    "kernel_avx2_integer": ["-mavx2"],
-    "kernel_avx512": ["-mavx512f"],
-    "kernel_amx_int8": ["-mavx512f", "-mavx512bw", "-mamx-tile", "-mamx-int8"],
-    "kernel_avx512_vpopcnt": ["-mavx512f", "-mavx512vpopcntdq"],
-}
-ARM = {
-    "kernel_neon": [],
-    "kernel_neon_integer": [],
-    "kernel_neon_dot": ["-march=armv8.2-a+dotprod"],
-}
-"""Kernel files of one processor family: name -> its own flags."""
+X86, ARM = kernels_of("x86_64"), kernels_of("aarch64")
 EXACT = ("-std=c++17", "-ffp-contract=off", "-fno-trapping-math", "-w", "-pthread", f"-I{NATIVE}", f"-I{HERE}")
 """What all files are compiled with; the float rules are those of the ordinary build."""
 
