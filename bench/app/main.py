@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None, rooms: Rooms = Rooms()) -> int:
         if not words:
             run_parser().print_help(sys.stderr)
             return 2
-        return _run(run_parser().parse_args(words), rooms)
+        flags = run_parser().parse_args(words)
+        flags.words = words
+        return _run(flags, rooms)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -120,6 +122,11 @@ def _run(flags: argparse.Namespace, rooms: Rooms) -> int:
 
     announce(settings.weights)
 
+    if flags.launcher != "none":
+        from bench.app.pieces import run_in_pieces
+
+        if (code := run_in_pieces(flags, tracks, planned(), store)) is not None:
+            return code
     with store.writing() as claims:
         cells = planned()
         show_plan(cells, part)

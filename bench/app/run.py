@@ -51,7 +51,8 @@ def execute(
 ) -> Summary:
     """Measure every planned cell that is not done and that no other process is at work on (`Store.writing`).
 
-    A cell that fails becomes a record and a log file; the run goes on. Ctrl-C ends it after what is already written.
+    A cell that fails becomes a record and a log file; the run goes on. Ctrl-C or SIGTERM ends it after what is
+    already written.
 
     Raises:
         UserError: the store cannot be written any more.
@@ -61,6 +62,7 @@ def execute(
     todo = [item for item in planned if item.fate != "done"]
     store.tidy(claims, [item.path for item in planned if item.fate == "done"])
     made = {item.path: item.earlier for item in planned if item.fate == "done"}
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         others = [item for item in todo if not run.attend(item, by_name[item.cell.track], claims, made)]
         others = [item for item in others if not run.attend(item, by_name[item.cell.track], claims, made)]
@@ -68,6 +70,7 @@ def execute(
     except KeyboardInterrupt:
         run.summary.interrupted = True
     finally:
+        signal.signal(signal.SIGTERM, before)
         bar.close()
     run.summary.records = [record for item in planned if (record := made.get(item.path)) is not None]
     run.summary.left = len([item for item in todo if item.path not in made]) - len(run.summary.elsewhere)
@@ -104,17 +107,24 @@ class _Run:
         return True
 
 
+def _interrupt(_number: int, _frame: object) -> None:
+    """SIGTERM says what Ctrl-C says: schedulers send it."""
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back until the block ends: a record is written and counted, or neither."""
+    """Hold Ctrl-C and SIGTERM back until the block ends: a record is written and counted, or neither."""
     pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    ends = (signal.SIGINT, signal.SIGTERM)
+    before = {end: signal.signal(end, lambda number, _: pressed.append(number)) for end in ends}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for end, handler in before.items():
+            signal.signal(end, handler)
     if pressed:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(pressed[0])
 
 
 def _measure(identity: Identity, track: Track, context: Context, stamp: Stamp, log: Path) -> Record:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from bench.app.flags import Parser
+from bench.app.launch import add_launcher
 from bench.app.settings import count, seed, size
 from bench.contract.part import fraction
 from bench.pictures.catalog import SETS
@@ -63,6 +64,7 @@ def run_parser() -> Parser:
                      help="weights of an algorithm, or of one network: KEY@BACKBONE.x2=PATH")  # fmt: skip
     how.add_argument("--set", action="append", default=[], metavar="TRACK.OPTION=VALUE", help="an option of one track")
     how.add_argument("--allow-untrained", action="store_true", help="score networks without trained weights too")
+    add_launcher(parser.add_argument_group("in pieces, on many machines"), count)
     out = parser.add_argument_group("results")
     out.add_argument("--out", type=Path, metavar="DIR", help="folder of records; default: results/local")
     out.add_argument("--report", default="html", metavar="LIST", help="pages: html (default), latex, md")

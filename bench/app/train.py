@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.app.pieces import train_in_pieces
 from bench.app.train_flags import training_parser
 from bench.contract import UserError
 from bench.contract.extras import require
@@ -16,6 +17,7 @@ from bench.plan.discover import discover
 def main(argv: Sequence[str]) -> int:
     """Train every selected network, one after another; the exit code. Raises UserError."""
     flags = training_parser().parse_args(argv)
+    flags.words = ["train", *argv]
     require({"training": ("train",)})
     registry, keys = pick_algorithms(flags.algos, discover())
     backbones = pick("backbone", flags.backbone, list(registry.backbones))
@@ -28,14 +30,18 @@ def main(argv: Sequence[str]) -> int:
     import torch
 
     from bench.nn.training.combinations import Grid
-    from bench.nn.training.grid import run_grid
+    from bench.nn.training.grid import TEACHER, run_grid
     from bench.nn.training.run import make_fabric
 
+    preset = flags.preset or ("smoke" if flags.data == "sample" else "board")
+    grid = Grid(keys, backbones, scales, flags.seed, preset, part_of(flags))
+    if flags.launcher != "none":
+        names = [training.name for training in grid.trainings()]
+        if (code := train_in_pieces(flags, keys, names, TEACHER)) is not None:
+            return code
     torch.set_num_threads(flags.threads)
     precision = pick_precision(flags.precision, flags.device)
     fabric = make_fabric(flags.device, flags.devices, precision, flags.processes)
-    preset = flags.preset or ("smoke" if flags.data == "sample" else "board")
-    grid = Grid(keys, backbones, scales, flags.seed, preset, part_of(flags))
     return run_grid(grid, flags, registry.cards, registry.loader, precision, fabric)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.app.flags import Parser
+from bench.app.launch import add_launcher
 from bench.app.run_flags import add_part
 from bench.app.settings import count, seed
 
@@ -60,6 +61,7 @@ def training_parser() -> Parser:
                      help="who starts a process a device: this program (default), or srun, a task each")  # fmt: skip
     how.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto",
                      help="auto: bf16 on a GPU and on a CPU with AMX or AVX-512 bf16, else fp32")  # fmt: skip
+    add_launcher(parser.add_argument_group("in pieces, on many machines"), count)
     out = parser.add_argument_group("results")
     out.add_argument("--out", type=Path, metavar="DIR", help="folder of runs; default: results/local/train")
     out.add_argument("--resume", action="store_true",

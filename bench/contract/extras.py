@@ -15,6 +15,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "train": ("lightning_fabric",),
         "data": ("pooch", "requests"),
         "peers": ("onnx", "onnxruntime", "openvino"),
+        "cluster": ("submitit",),
     }
 )
 """Extra -> the modules that a run imports from it."""

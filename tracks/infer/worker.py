@@ -15,7 +15,8 @@ from tracks.infer.measure import measure
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    for end in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and schedulers reach the whole group; the parent decides
+        signal.signal(end, signal.SIG_IGN)
     protocol = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # the parent reads the protocol alone; whatever a library prints goes to standard error
 
