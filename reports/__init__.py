@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from bench.contract import Card, UserError
 from bench.contract.atomic_files import write_atomic
+from bench.records.merging import conflicts, key, slow_nodes
 from bench.records.record import Record
-from bench.records.store import load
+from bench.records.store import Loaded, load
 from bench.scoring.rule import ScoringRule
 from reports.known import Known
 from reports.known import known as everything_known
@@ -74,7 +75,7 @@ def build(
     records = latest(loaded.records)
     if not records:
         raise UserError(f"no records in {', '.join(map(str, store_dirs))}. Run a track first, or name another --store.")
-    material = _Material(records, everything_known(cards, records), [str(problem) for problem in loaded.problems])
+    material = _Material(records, everything_known(cards, records), [*map(str, loaded.problems), *remarks(loaded)])
     single = [name for name in formats if name != SITE]
     written = [_write(out / FILES[name], _text(name, material, store_dirs, crops)) for name in single]
     if SITE in formats:
@@ -139,12 +140,14 @@ def _pictures(material: _Material, stores: Sequence[Path], crops: Collection[str
     return crop_rows(material.records, Album(stores), material.known, crops)
 
 
+def remarks(loaded: Loaded) -> list[str]:
+    """What a reader of several stores must know: where they disagree, and which node is slow."""
+    return [*conflicts(loaded), *slow_nodes(latest(loaded.records))]
+
+
 def latest(records: Sequence[Record]) -> list[Record]:
     """One record for each cell, seed and machine: the last of those given. In a fixed order."""
-    chosen = {
-        (record.cell, record.provenance.seed, record.provenance.machine.id if record.machine_bound else ""): record
-        for record in records
-    }
+    chosen = {key(record): record for record in records}
     return [chosen[key] for key in sorted(chosen)]
 
 

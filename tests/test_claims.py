@@ -123,3 +123,10 @@ def test_a_living_owner_shows_that_it_lives(store: Path, monkeypatch: pytest.Mon
             renewed.wait(0.01)
         assert claim.stat().st_mtime > 0
     claims.close()
+
+
+def test_processes_that_are_killed_at_random_leave_the_store_of_one(tmp_path: Path) -> None:
+    """The light form of tests/store_stress.py."""
+    from store_stress import compare
+
+    assert "3 processes" in compare(3, 4, 0, tmp_path)

@@ -121,7 +121,7 @@ def launch_slurm(batches: Sequence[Batch], flags: argparse.Namespace, logs: Path
         options |= {"dependency": f"afterany:{found[-1]}"} if in_order and found else {}
         executor = SlurmExecutor(logs, max_num_timeout=RESTARTS)
         try:
-            executor.update_parameters(**options, **_slurm_options(flags.slurm))
+            executor.update_parameters(**(options | _slurm_options(flags.slurm)))
             with executor.batch():
                 jobs = [executor.submit(Piece([*program(), *words])) for words in pieces]
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,7 +87,9 @@ class _Run:
 
     def attend(self, item: PlannedCell, track: Track, claims: Claims, made: dict[Path, Record | None]) -> bool:
         """Measure a cell, or take the record that another process has made of it; False when one is at work on it."""
-        with claims.taking(item.path) as mine:
+        with ExitStack() as held:
+            with _uninterrupted():
+                mine = held.enter_context(claims.taking(item.path))
             if not mine:
                 return False
             if (record := item.measured_since(self.store)) is not None:
@@ -104,6 +106,7 @@ class _Run:
                 if record.status == "failed":
                     self.summary.failed.append((item.cell, record.reason, log))
                 self.bar.end(record.status, record.reason)
+                held.close()
         return True
 
 
@@ -114,7 +117,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back until the block ends: a record is written and counted, or neither."""
+    """Hold Ctrl-C and SIGTERM back until the block ends: a cell is claimed, or a record written and counted, or not."""
     pressed: list[int] = []
     ends = (signal.SIGINT, signal.SIGTERM)
     before = {end: signal.signal(end, lambda number, _: pressed.append(number)) for end in ends}

@@ -28,6 +28,8 @@ class Loaded:
 
     records: list[Record] = field(default_factory=list)
     problems: list[RecordError] = field(default_factory=list)
+    stores: list[Path] = field(default_factory=list)
+    """Of each record, the root of the store that it lies in."""
 
 
 class Store:
@@ -163,4 +165,5 @@ def load(roots: Sequence[Path]) -> Loaded:
             else:
                 if record is not None:
                     loaded.records.append(record)
+                    loaded.stores.append(root)
     return loaded
