@@ -10,11 +10,12 @@ from test_sr_corruptions import photo
 
 from bench.contract import Settings
 from bench.contract.damage_sets import OTHER, PARTIAL
+from bench.contract.options import Options
 from bench.pictures import mild
 from bench.pictures.images import pixel_sha256
 from bench.pictures.resize import resize
-from tracks._quality.sets import Options
 from tracks.robust.damages import damages
+from tracks.robust.track import TRACK
 
 GOLDEN = {
     "noise 1": "0ec4132586fc",
@@ -121,7 +122,7 @@ def test_the_right_kernel_would_change_nothing() -> None:
 
 def test_other_pixels_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings()
-    options = Options("robust", settings)
+    options = Options(TRACK, settings)
     assert damages("mild-v1", settings, options).flags() == []
     assert damages("mild-v1", Settings(preset="smoke"), options).flags() == [PARTIAL]
     monkeypatch.setitem(mild._MAKERS, "jpeg", lambda lr, quality: lr)
