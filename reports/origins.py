@@ -42,7 +42,7 @@ def card_entries(algo: str, known: Known) -> dict[str, Entry]:
     return {
         "paper": Entry(clean(card.paper, 120) or None),
         "year": Entry(year),
-        "code": Entry(safe_url(card.url) or None),
+        "code": Entry(code_url(card.url) or None),
     }
 
 

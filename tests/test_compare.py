@@ -115,10 +115,24 @@ def store(folder: Path, *records: Record) -> str:
     return str(folder)
 
 
+def test_a_subset_is_held_against_what_is_common(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = record("accuracy", "bbcu", "srresnet", 2, "set5", {"psnr_y": 36.5})
+    third = record("accuracy", "bnn", "srresnet", 2, "set5", {"psnr_y": 35.0})
+    whole, part = store(tmp_path / "a", scored(37.0), other, third), store(tmp_path / "b", scored(37.1), third)
+    assert main([whole, part]) == 0
+    out = capsys.readouterr().out
+    assert "Cells in both: 2, of which 1 equal within noise, 1 better. Only in A: 1. Only in B: 0." in out
+    assert "gone" not in out
+    assert main([whole, part, "--complete"]) == 1
+    assert "accuracy/bbcu.srresnet.x2.set5" in capsys.readouterr().out
+    assert main([part, whole, "--complete"]) == 1 and "Only in B: 1" in capsys.readouterr().out
+
+
 def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = store(tmp_path / "a", scored(37.0)), store(tmp_path / "b", scored(36.0))
     assert main([good, good]) == 0
-    assert capsys.readouterr().out == "Nothing changed.\n"
+    same = "Cells in both: 1, of which 1 equal within noise. Only in A: 0. Only in B: 0.\n"
+    assert capsys.readouterr().out == same
     assert main([good, bad]) == 1
     told = capsys.readouterr().out
     assert "accuracy/frb.srresnet.x2.set5" in told and "-2.7%" in told and "1 worse." in told

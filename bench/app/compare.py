@@ -7,7 +7,7 @@ import sys
 import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
@@ -17,16 +17,18 @@ from tabulate import tabulate
 from bench.app.flags import Parser
 from bench.app.main import ROOT
 from bench.contract import UserError
-from bench.records.changes import ALPHA, LEAST, Change, compare
+from bench.records.changes import ALPHA, LEAST, Change, cells_of, compare
 from bench.records.record import Record
 from bench.records.store import load
 
+VERDICTS = ("better", "worse", "changed", "not comparable", "too few samples")
+"""Of cells that both have, in the order of the summary"""
 REFERENCE = "results/reference"
 """The committed store that a commit stands for."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Compare two stores or commits; exit code 1 when something became worse or is gone, else 0.
+    """Compare two stores or commits; exit code 1 when something became worse, with ``--complete`` also gone, else 0.
 
     Raises:
         UserError: neither a folder nor a commit with committed records.
@@ -41,25 +43,40 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--least", type=float, default=LEAST, metavar="PERCENT", help=f"smallest timed change told (default {LEAST:g})"
     )
+    parser.add_argument("--complete", action="store_true", help="a cell of A that B lacks is a failure, and is listed")
     flags = parser.parse_args(argv)
     with ExitStack() as stack:
         before, after = (_records(text, stack) for text in (flags.before, flags.after))
         changes = compare(before, after, flags.alpha, flags.least)
-    sys.stdout.write(report(changes) + "\n")
-    return 1 if any(change.verdict in ("worse", "gone") for change in changes) else 0
+    common = cells_of(before) & cells_of(after)
+    sys.stdout.write(report(changes, common, flags.complete) + "\n")
+    failures = ("worse", "gone") if flags.complete else ("worse",)
+    return 1 if any(change.verdict in failures for change in changes) else 0
 
 
-def report(changes: Sequence[Change]) -> str:
-    """The changes as a table, and one line that counts them."""
+def report(changes: Sequence[Change], common: Collection[str], complete: bool = False) -> str:
+    """The changes of the cells that both have, as a table; then how many of these are equal, and how many are in one.
+
+    With ``complete``, the cells that are gone stand in the table too.
+    """
+    alone = Counter(change.verdict for change in changes if change.verdict in ("gone", "new"))
+    told = [change for change in changes if change.verdict not in alone or (complete and change.verdict == "gone")]
     rows = [
         [c.verdict, c.cell, c.metric, _number(c.before), _number(c.after), _percent(c), _number(c.p, 1), c.note]
-        for c in changes
+        for c in told
     ]
     heads = ["", "cell", "metric", "A", "B", "change", "p", ""]
-    counts = Counter(change.verdict for change in changes)
-    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing changed"
     table = tabulate(rows, headers=heads, disable_numparse=True) + "\n\n" if rows else ""
-    return f"{table}{summary[0].upper()}{summary[1:]}."
+    cells: dict[str, set[str]] = {}
+    for change in told:
+        cells.setdefault(change.verdict, set()).add(change.cell)
+    touched = set().union(*cells.values()) if cells else set()
+    parts = [f"{len(set(common) - touched)} equal within noise"]
+    parts += [f"{len(cells[verdict])} {verdict}" for verdict in VERDICTS if verdict in cells]
+    return (
+        f"{table}Cells in both: {len(common)}, of which {', '.join(parts)}. "
+        f"Only in A: {alone['gone']}. Only in B: {alone['new']}."
+    )
 
 
 def _records(text: str, stack: ExitStack) -> list[Record]:

@@ -100,6 +100,11 @@ def compare(
     return sorted(changes, key=lambda change: (change.cell, change.metric))
 
 
+def cells_of(records: Iterable[Record]) -> set[str]:
+    """What `Change` calls the cells of some records."""
+    return {_name(_key(record)) for record in records}
+
+
 def _one(key: Key, metric: str, a: Record, b: Record, changes: list[Change], tests: list[_Test]) -> bool:
     """Compare one metric exactly, or put it among the tests; True when it has samples, but too few for a test."""
     before, after = a.metrics[metric], b.metrics[metric]
