@@ -66,6 +66,15 @@ def test_pams_ranges_calibrate_in_the_first_epoch_and_learn_faster(tiny: None) -
     assert len(slow["params"]) + len(fast["params"]) == len(list(network.parameters()))
 
 
+def test_the_official_start_of_pams_does_not_clip_while_it_calibrates() -> None:
+    x = torch.linspace(-2, 2, 9).view(1, 1, 3, 3).repeat(2, 1, 1, 1) * torch.tensor([0.5, 1.5]).view(2, 1, 1, 1)
+    act = PamsRange(4, decay=0.0).train()
+    assert float(act(x).detach().abs().max()) == pytest.approx(3, abs=2 / 14) and float(act.alpha.detach()) == 2
+    act.calibrating = False
+    assert float(act(x).detach().abs().max()) == pytest.approx(2)
+    assert float(PamsRange(4).train()(x).detach().abs().max()) == pytest.approx(2)
+
+
 # QuantSR
 
 

@@ -100,7 +100,7 @@ class PamsRange(LearnedRange):
 
     While ``calibrating``, in training, alpha follows the running mean (``decay``) of the batch mean of each image's
     max |x|, and learns afterwards. ``gradient="range"`` is the paper's +-1 outside and 0 inside, "step" the code's.
-    ``decay=0`` is the code's default start, the last batch's value alone; the code does not clip while it calibrates.
+    ``decay=0`` is the code's default start, the last batch's value alone, without clipping while it calibrates.
     """
 
     def __init__(self, bits: int, gradient: Literal["range", "step"] = "step", decay: float = 0.9997):
@@ -110,6 +110,11 @@ class PamsRange(LearnedRange):
         self.decay, self.calibrating = decay, True
         self.register_buffer("average", torch.ones(1))
         self.register_buffer("initialised", torch.tensor(False))
+
+    def grid(self) -> tuple[Tensor, float, float]:
+        step, low, high = super().grid()
+        boundless = self.decay == 0 and self.training and self.calibrating
+        return (step, -math.inf, math.inf) if boundless else (step, low, high)
 
     def observe(self, x: Tensor) -> None:
         if self.calibrating:
