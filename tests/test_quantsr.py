@@ -60,8 +60,9 @@ def test_quantsr_packs_what_runs(tiny: None, tmp_path: Path) -> None:
     (body,) = parts_of(network, Slimmable)
     for block, value in zip(body, [1.1, 0.9, 1.0, 0.7, 1.2, 0.8, 1.3, 0.95], strict=True):
         block.learned_shortcut.data.fill_(value)
-    save(pack(network), tmp_path / "half", {"algorithm": "quantsr_4", "backbone": "srresnet", "scale": 2})
-    packed = load_into(QuantSR4().build("srresnet", 2), tmp_path / "half")
+    header = {"algorithm": "quantsr_4", "backbone": "srresnet", "scale": 2}
+    save(pack(network), tmp_path / "half", header)
+    packed = load_into(QuantSR4().build("srresnet", 2), tmp_path / "half", header)
     assert sorted(packed_units(packed)) == [f"body.0.{index}.conv{place}" for index in (1, 3, 5, 7) for place in (1, 2)]
     assert not any(".conv" in key and key.endswith(".weight") for key in packed.body.state_dict())
     parity = check_parity(network, packed, torch.rand(1, 3, 9, 7))

@@ -17,8 +17,9 @@ from bench.plan.identity import Identity, Stamp
 from bench.records.claims import Claims
 from bench.records.conditions import Conditions, Watch
 from bench.records.plausible import contradictions, strange
-from bench.records.record import Record, Status, measured
+from bench.records.record import Provenance, Record, Status, measured
 from bench.records.store import Store
+from bench.timing.global_state import unchanged
 
 SHORT = 300
 """Longest reason in a record, characters. The whole story is in the log."""
@@ -133,7 +134,8 @@ def _uninterrupted() -> Iterator[None]:
 def _measure(identity: Identity, track: Track, context: Context, stamp: Stamp, log: Path) -> Record:
     cell, watch = identity.cell, Watch()
     try:
-        outcome = track.run(cell, context)
+        with unchanged(cell.algo):
+            outcome = track.run(cell, context)
         conditions = watch.end() if track.machine_bound else None
         if wrong := contradictions(outcome.metrics, outcome.samples):
             raise RuntimeError(f"the figures contradict each other, so no number: {'; '.join(wrong)}")
@@ -171,11 +173,17 @@ def _record(
         machine_bound=track.machine_bound,
         metrics=measured(outcome, track.metrics),
         samples=outcome.samples,
-        flags=sorted({*outcome.flags, *beside, *strange(outcome.metrics), *(["dirty"] if provenance.dirty else [])}),
+        flags=sorted({*outcome.flags, *beside, *strange(outcome.metrics), *_told(provenance)}),
         details=outcome.details,
         kernels=outcome.kernels,
         provenance=provenance,
     )
+
+
+def _told(provenance: Provenance) -> list[str]:
+    """What has to be said with every number of a run: uncommitted changes, an environment that changes arithmetic."""
+    told = {"dirty": provenance.dirty, "environment": "environment" in provenance.settings}
+    return [flag for flag, holds in told.items() if holds]
 
 
 def reason_of(error: BaseException) -> str:

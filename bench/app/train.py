@@ -10,8 +10,10 @@ from bench.app.train_flags import training_parser
 from bench.contract import UserError
 from bench.contract.extras import require
 from bench.contract.part import part_of
+from bench.contract.surroundings import arithmetic_variables, check_float32
 from bench.plan.cells import pick, pick_algorithms, pick_scales
 from bench.plan.discover import discover
+from bench.records.conditions import check_threads
 
 
 def main(argv: Sequence[str]) -> int:
@@ -33,6 +35,8 @@ def main(argv: Sequence[str]) -> int:
     from bench.nn.training.grid import TEACHER, run_grid
     from bench.nn.training.run import make_fabric
 
+    check_threads(flags.threads)
+    check_float32(arithmetic_variables())
     preset = flags.preset or ("smoke" if flags.data == "sample" else "board")
     grid = Grid(keys, backbones, scales, flags.seed, preset, part_of(flags))
     if flags.launcher != "none":

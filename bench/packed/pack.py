@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from bench.contract import Unsupported, UserError
+from bench.contract.gates import gate
 from bench.layer.idle import drop_idle
 from bench.layer.unit_base import UnitShell
 from bench.packed.chain import ChainRecord, chains_of
-from bench.packed.fileformat import load_packed, save_packed
+from bench.packed.fileformat import PackedHeader, load_packed, save_packed
 from bench.packed.find_chains import join_chains
 from bench.packed.layer import PackedLayer
 
@@ -78,12 +79,29 @@ def save(network: nn.Module, path: Path, header: dict[str, object]) -> None:
     save_packed(path, header, {name: unit.layer for name, unit in units.items()}, floats)
 
 
-def load_into(network: nn.Module, path: Path) -> nn.Module:
+@gate("refused", broken_by="tests/test_gates_header.py::test_a_file_of_another_network_is_refused")
+def check_header(path: Path, found: PackedHeader, expected: Mapping[str, object]) -> None:
+    """A packed file says what it holds: its algorithm, backbone, scale and the hash of its trained weights must be
+    those of the network that it is loaded for, also where every tensor would fit.
+
+    Raises UserError.
+    """
+    for name in ("algorithm", "backbone", "scale", "weights_sha256"):
+        if (got := getattr(found, name)) != (wanted := expected.get(name)):
+            raise UserError(
+                f"{path} belongs to another network: {name.replace('_', ' ')} is {_short(got)}, expected "
+                f"{_short(wanted)}. Give the file that was packed from this network, or pack it again."
+            )
+
+
+def load_into(network: nn.Module, path: Path, header: Mapping[str, object]) -> nn.Module:
     """Turn a freshly built network of the same algorithm, backbone and scale into the packed network in ``path``.
 
-    Returns a new module. Raises UserError when the file is damaged or belongs to another network.
+    ``header`` as in `save`: what the file must be of. Returns a new module. Raises UserError when the file is damaged
+    or belongs to another network.
     """
-    header, layers, floats = load_packed(path)
+    found, layers, floats = load_packed(path)
+    check_header(path, found, header)
     packed = copy.deepcopy(network).cpu().eval().to(memory_format=torch.channels_last)
     drop_idle(packed, floats)
     units = dict(deployable_units(packed))
@@ -124,6 +142,11 @@ def _work_in_place(network: nn.Module) -> None:
                 fresh = isinstance(before, nn.Conv2d | nn.PixelShuffle | PackedUnit)
                 if fresh and isinstance(after, nn.LeakyReLU | nn.ReLU):
                     after.inplace = True
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 20 else text[:12]
 
 
 def _replace(root: nn.Module, name: str, new: nn.Module) -> None:

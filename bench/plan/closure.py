@@ -102,8 +102,9 @@ class Closures:
                 deepest = next(((part, file) for part in ends if (file := self._locate(part)) is not None), None)
                 if deepest is not None:
                     yield *deepest, None
-            elif beside is not None and (file := beside / f"{parts[0]}.py").is_file():
-                yield file.name, file, beside
+            elif beside is not None:
+                for file in _loose(beside, parts):
+                    yield file.relative_to(beside).as_posix(), file, beside
 
     def _locate(self, name: str) -> Path | None:
         top, *rest = name.split(".")
@@ -134,6 +135,13 @@ class Closures:
         if path in self._sources:
             return self._sources[path].code_sha256
         return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _loose(folder: Path, parts: list[str]) -> Iterator[Path]:
+    """The files of ``a.b.c`` under a folder that is no package: ``a.py`` or ``a/__init__.py``, and what lies deeper."""
+    for end in range(1, len(parts) + 1):
+        base = folder.joinpath(*parts[:end])
+        yield from (file for file in (base.with_name(f"{base.name}.py"), base / "__init__.py") if file.is_file())
 
 
 def _places(top: str) -> list[Path]:
@@ -167,6 +175,8 @@ def _source(name: str, path: Path, text: str) -> Source:
     except SyntaxError as error:
         raise UserError(f"{path}, line {error.lineno}: {error.msg}. Correct it.") from None
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    if name.endswith(".py"):  # a loose file, named by its path
+        package = ".".join(Path(name).parent.parts)
     imports: set[str] = set()
     mentions: set[str] = set()
     for node in _walk(tree):

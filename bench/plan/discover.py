@@ -14,6 +14,7 @@ import bench.timing.clock  # noqa: F401 (bound here, before any user's file is i
 from bench.contract import KEY_PATTERN, Card, Track, UserError, unknown
 from bench.contract.backbones import BACKBONES, Backbone, add_own, own_backbones
 from bench.contract.importing import import_file, import_named
+from bench.timing.global_state import kept
 
 if TYPE_CHECKING:
     from bench.nn.algorithm import Algorithm
@@ -105,8 +106,10 @@ def load_class(spec: str) -> type[Algorithm]:
     target, _, name = spec.rpartition(":")
     if not target or not name:
         raise UserError(f"{spec!r} names no class. Expected path/to/my_algo.py:MyAlgo or package.module:MyAlgo.")
-    module = import_file(Path(target)) if target.endswith(".py") else import_named(target)
     from bench.nn.algorithm import Algorithm
+
+    with kept(target, lambda text: sys.stderr.write(f"note: {text}\n")):
+        module = import_file(Path(target)) if target.endswith(".py") else import_named(target)
 
     own = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, Algorithm)]
     cls = getattr(module, name, None)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.contract import Cell, Outcome, Settings, Track, UserError
+from bench.contract.gates import gate
 from bench.contract.own_weights import own_weights, split_table
+from bench.contract.surroundings import arithmetic_variables
 from bench.plan.closure import NATIVE, Closures
 from bench.plan.discover import Found, Registry
 from bench.records.conditions import Conditions
@@ -50,8 +52,14 @@ class Identity:
         """Of the packed runtime; None where the cell does not run it."""
         return sha256([self.rooms[room] for room in (PACKED, NATIVE)]) if NATIVE in self.rooms else None
 
+    @gate("refused", broken_by="tests/test_gates_own_files.py::test_a_helper_edited_later_makes_the_cell_stale")
     def differences(self, record: Record) -> list[str]:
-        """What changed since the record was made, in words; empty when its numbers still hold."""
+        """A record holds as long as nothing that decides its numbers has changed: the code that it ran through, room by
+        room, a user's file and all that the file imports from beside it, weights, data, settings, and environment
+        variables that change arithmetic. Otherwise the cell is measured again.
+
+        What changed since the record was made, in words; empty when its numbers still hold.
+        """
         made = record.provenance
         if made.fingerprint == self.fingerprint:
             return []
@@ -86,6 +94,7 @@ class Stamp:
     packages: dict[str, str] = field(default_factory=lambda: versions())
     git: tuple[str | None, bool | None] = field(default_factory=lambda: git_state(ROOT))
     sources: Closures = field(default_factory=lambda: Closures())
+    environment: dict[str, str] = field(default_factory=arithmetic_variables)
     _hashes: dict[str, str] = field(default_factory=dict)
     _closures: dict[str, tuple[dict[str, str], bool]] = field(default_factory=dict)
 
@@ -96,6 +105,8 @@ class Stamp:
             UserError: a named weights file is missing, or what the track itself finds wrong with its settings.
         """
         inputs = dict(track.inputs(cell, self.settings))
+        if self.environment:
+            inputs["environment"] = self.environment
         own = own_weights(self.settings.weights, cell.algo, cell.backbone, cell.level)
         if own is not None:
             file, table = split_table(own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
 import time
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import psutil
 from pydantic import BaseModel, ConfigDict
+
+from bench.contract import UserError
+from bench.contract.gates import gate
 
 BESIDE = 0.25
 """CPUs kept busy by others, on average over a cell, from which a timing was taken beside load."""
@@ -63,20 +67,40 @@ class Watch:
         """The conditions since. Children count as our own once they have been waited for."""
         seconds = time.monotonic() - self._began
         others = (_busy() - self._all) - (_own() - self._own)
-        allowed, limit = affinity(), cgroup_limit()
-        cpus = float(len(allowed) or os.cpu_count() or 1)
+        allowed = affinity()
         job, restarts = batch_job(os.environ)
         return Conditions(
             host=hashlib.sha256(platform.node().encode()).hexdigest()[:12],
             cpus=as_list(allowed),
-            cpus_allowed=cpus if limit is None else min(cpus, limit),
-            cgroup_cpus=limit,
+            cpus_allowed=cpus_allowed(),
+            cgroup_cpus=cgroup_limit(),
             job=job,
             restarts=restarts,
             load_before=round(self._load, 2),
             load_after=round(os.getloadavg()[0], 2),
             busy_beside=round(max(0.0, others / seconds), 2) if seconds >= 0.1 else None,
             governor=_governor(allowed[0] if allowed else 0),
+        )
+
+
+def cpus_allowed() -> float:
+    """CPUs that this process may use: its affinity mask, and its control groups' share where there is one."""
+    cpus, limit = float(len(affinity()) or os.cpu_count() or 1), cgroup_limit()
+    return cpus if limit is None else min(cpus, limit)
+
+
+@gate("refused", broken_by="tests/test_gates_surroundings.py::test_more_threads_than_cpus_are_refused")
+def check_threads(threads: int) -> None:
+    """More threads than the CPUs that the process may use (affinity, control groups) would take turns on them, and a
+    timing of so many threads would be none.
+
+    Raises UserError.
+    """
+    if threads > (most := math.ceil(cpus_allowed())):
+        cpus = "1 CPU" if most == 1 else f"{most} CPUs"
+        raise UserError(
+            f"--threads {threads}: this process may use {cpus}, so that many threads would only take turns. "
+            f"Give --threads {most} or fewer."
         )
 
 

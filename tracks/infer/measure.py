@@ -51,7 +51,7 @@ def through_file(network: nn.Module, header: dict[str, object]) -> tuple[nn.Modu
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.safetensors"
         save(packed, path, header)
-        return load_into(network, path), path.stat().st_size
+        return load_into(network, path, header), path.stat().st_size
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ import traceback
 
 from bench.contract import Unsupported, UserError
 from bench.contract.errors import method_line
+from bench.timing.global_state import unchanged
 from tracks.infer.measure import measure
 
 
@@ -26,7 +27,8 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
-        outcome = measure(job, lambda text, fraction: say("progress", (text, fraction)), lambda at: say("mark", at))
+        with unchanged(job["algo"]):
+            outcome = measure(job, lambda text, fraction: say("progress", (text, fraction)), lambda at: say("mark", at))
         say("outcome", outcome)
     except Unsupported as reason:
         say("unsupported", str(reason))
