@@ -81,11 +81,14 @@ def test_kill_9_then_the_same_command(spawn, bench, tmp_path: Path, undisturbed:
     assert files(store) == files(undisturbed)
 
 
-def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(spawn, bench, tmp_path: Path, undisturbed: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_cleanly_and_says_how_to_go_on(
+    number: int, spawn, bench, tmp_path: Path, undisturbed: Path
+) -> None:
     store = tmp_path / "store"
     process = spawn([*SLOW, "--out", store])
     wait_for(process, store, 2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     done = len(list(Store(store).files()))

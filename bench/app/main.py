@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,29 @@ class Rooms:
 def main(argv: Sequence[str] | None = None, rooms: Rooms = Rooms()) -> int:
     """Run the command line; the exit code. Mistakes of the user end in one message and code 2."""
     prepare_streams()
+    with ended_by_sigterm():
+        return _main(argv, rooms)
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Inside the block SIGTERM does what Ctrl-C does: what is done stays done, one sentence, exit code 130."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread: signals are somebody else's
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _main(argv: Sequence[str] | None, rooms: Rooms) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and not words[0].startswith("-"):

@@ -42,6 +42,7 @@ def training_parser() -> Parser:
     what.add_argument("--backbone", default="srresnet", metavar="LIST", help="default: srresnet")
     what.add_argument("--scale", default="2", metavar="LIST", help="upscaling factors (default 2, as for a run)")
     what.add_argument("--data", default="sample", metavar="DIR", help="folder of pictures; default: sample (built in)")
+    what.add_argument("--allow-test-pictures", action="store_true", help="train also on pictures of known test sets")
     what.add_argument("--validate", metavar="DIR",
                       help="folder of validation pictures; default: sample; board: those held out")  # fmt: skip
     what.add_argument("--teacher", type=Path, metavar="FILE", help="full-precision weights, for methods that need them")
@@ -63,7 +64,7 @@ def training_parser() -> Parser:
                      help="auto: bf16 on a GPU and on a CPU with AMX or AVX-512 bf16, else fp32")  # fmt: skip
     add_launcher(parser.add_argument_group("in pieces, on many machines"), count)
     out = parser.add_argument_group("results")
-    out.add_argument("--out", type=Path, metavar="DIR", help="folder of runs; default: results/local/train")
+    out.add_argument("--out", type=Path, metavar="DIR", help="folder of runs; default: results/trainings")
     out.add_argument("--resume", action="store_true",
                      help="go on from the newest checkpoint; runs not begun yet start, finished ones stay")  # fmt: skip
     out.add_argument("--time-limit", type=float, metavar="MIN", help="stop after a checkpoint once so long at it")

@@ -100,8 +100,8 @@ def load_into(network: nn.Module, path: Path, header: Mapping[str, object]) -> n
     ``header`` as in `save`: what the file must be of. Returns a new module. Raises UserError when the file is damaged
     or belongs to another network.
     """
-    found, layers, floats = load_packed(path)
-    check_header(path, found, header)
+    stored, layers, floats = load_packed(path)
+    check_header(path, stored, header)
     packed = copy.deepcopy(network).cpu().eval().to(memory_format=torch.channels_last)
     drop_idle(packed, floats)
     units = dict(deployable_units(packed))
@@ -118,9 +118,9 @@ def load_into(network: nn.Module, path: Path, header: Mapping[str, object]) -> n
         raise UserError(f"{path} belongs to another network: tensor {(missing + unexpected)[0]} is on one side only.")
     _work_in_place(packed)
     join_chains(packed)
-    if header.chains is not None and header.chains != (found := chain_records(packed)):
+    if stored.chains is not None and stored.chains != (found := chain_records(packed)):
         raise UserError(
-            f"{path} belongs to another network: its chains are {_named(header.chains)}, the network's {_named(found)}."
+            f"{path} belongs to another network: its chains are {_named(stored.chains)}, the network's {_named(found)}."
         )
     return packed
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
+from glob import escape
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,8 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.contract import UserError
+from bench.contract.atomic_files import leftovers, write_atomic
+from bench.pictures.picture_layout import check_layout, size_as_shown, turned
 
 T = TypeVar("T")
+
+ABANDONED = 3600.0
+"""Seconds after which a half-written picture has no writer any more."""
 
 MAX_PIXELS = 64_000_000
 """Larger pictures are refused before they are decoded: no benchmark picture comes near it, decompression bombs do."""
@@ -25,7 +34,6 @@ SUFFIXES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp",
 
 _REPLICATED = {"1", "L"}
 _DIRECT = {"RGB", "P"}
-_DEEP = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 
 
@@ -33,15 +41,16 @@ def read_rgb(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """Read a picture as (H, W, 3) uint8 RGB.
 
     Grey pictures are replicated to three channels, palettes are looked up. Refused by a `UserError` that names the
-    file: transparency (scores would depend on what lies behind it), more than 8 bits a channel, CMYK and other colour
-    spaces, animations, more than `MAX_PIXELS`, and whatever cannot be decoded completely.
+    file: transparency (scores would depend on what lies behind it), more or fewer than 8 bits a channel, CMYK and other
+    colour spaces, animations, more than `MAX_PIXELS`, and whatever cannot be decoded completely. A picture that says it
+    is to be turned is turned, whatever its format, and the user is told.
     """
-    return _opened(Path(path), lambda image: np.array(image.convert("RGB")))
+    return _opened(Path(path), lambda image: np.array(turned(Path(path), image).convert("RGB")))
 
 
 def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(width, height) from the header alone, under the checks of `read_rgb`."""
-    return _opened(Path(path), lambda image: image.size)
+    return _opened(Path(path), size_as_shown)
 
 
 def pixel_sha256(rgb: NDArray[np.uint8]) -> str:
@@ -50,11 +59,18 @@ def pixel_sha256(rgb: NDArray[np.uint8]) -> str:
 
 
 def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
-    """Write (H, W, 3) uint8 RGB; parent folders are made. The file appears complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    Image.fromarray(rgb).save(part, format="PNG")
-    part.replace(path)
+    """Write (H, W, 3) uint8 RGB; parent folders are made. The file appears complete or not at all.
+
+    What a killed process left half written of this picture is swept once it is an hour old: somebody else may be
+    writing the same ground truth right now.
+    """
+    content = BytesIO()
+    Image.fromarray(rgb).save(content, format="PNG")
+    write_atomic(path, content.getvalue())
+    for left in (*leftovers(path), *path.parent.glob(f".{escape(path.name)}.*.part")):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                left.unlink()
 
 
 def _opened(path: Path, use: Callable[[Image.Image], T]) -> T:
@@ -98,11 +114,7 @@ def _check_is_file(path: Path) -> None:
 def _check_content(path: Path, image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(path, f"{image.width}x{image.height} pixels")
-    if image.mode in _DEEP or _png_bit_depth(path, image) > 8:
-        raise UserError(
-            f"{path}: more than 8 bits a channel. The protocol scores 8-bit pictures, and there is more "
-            "than one way to reduce them: convert the file to 8 bits yourself."
-        )
+    check_layout(path, image)
     if image.mode in _ALPHA or "transparency" in image.info:
         raise UserError(
             f"{path}: the picture has transparency, and scores would depend on what is put behind it. "
@@ -112,14 +124,6 @@ def _check_content(path: Path, image: Image.Image) -> None:
         raise UserError(f"{path}: colour mode {image.mode}, expected 8-bit RGB, grey or palette. Convert it to RGB.")
     if getattr(image, "n_frames", 1) > 1:
         raise UserError(f"{path}: {image.n_frames} frames, expected a still picture.")
-
-
-def _png_bit_depth(path: Path, image: Image.Image) -> int:
-    """Bits a channel of a PNG; the decoder hands out 16-bit RGB as 8-bit without a word. 8 for other formats."""
-    if image.format != "PNG":
-        return 8
-    with path.open("rb") as file:
-        return file.read(25)[24]
 
 
 def _too_large(path: Path, size: str) -> UserError:

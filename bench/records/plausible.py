@@ -28,6 +28,8 @@ QUOTIENTS = {"compression": ("fp_params_k", "params_k"), "speedup_theory": ("fp_
 LIMITS = {"psnr_y": (0.0, 100.0), "psnr_clean": (0.0, 100.0), "ssim_y": (-1.0, 1.0)}
 PARTS = tuple(f"packed_{part}_ms" for part in ("head", "body", "upsampler", "tail"))
 
+MOST = 1e12
+"""Larger than any figure of any track in its unit."""
 IMPOSSIBLE_BOUND, STRANGE_BOUND = 0.8, 0.97
 """Latency over its own full-precision modules alone, below which it cannot and should not be."""
 IMPOSSIBLE_THEORY, STRANGE_THEORY = 2.0, 1.1
@@ -38,9 +40,10 @@ IMPOSSIBLE_THEORY, STRANGE_THEORY = 2.0, 1.1
 def contradictions(metrics: Metrics, samples: Samples) -> list[str]:
     """A record's figures agree with each other: every median, mean and ratio is that of its samples; in each round the
     parts take no longer than the whole; the fastest pass is not below its own full-precision modules alone, nor twice
-    as fast as theory allows. Asked when a record is made and whenever one is read.
+    as fast as theory allows; nothing is larger than measurements get. Asked when a record is made and
+    whenever one is read.
     """
-    return [*_statistics(metrics, samples), *_bounds(metrics, samples)]
+    return [*_sizes(metrics, samples), *_statistics(metrics, samples), *_bounds(metrics, samples)]
 
 
 @gate("flagged", broken_by="tests/test_gates_figures.py::test_figures_that_are_merely_strange_are_flagged")
@@ -55,6 +58,13 @@ def strange(metrics: Metrics) -> list[str]:
         "gains_from_damage": metrics.get("gap_db", 0.0) < -0.1,
     }
     return [flag for flag, holds in told.items() if holds]
+
+
+def _sizes(metrics: Metrics, samples: Samples) -> Iterator[str]:
+    for name, value in [*metrics.items(), *((name, value) for name, series in samples.items() for value in series)]:
+        if not abs(value) <= MOST:
+            yield f"{name} is {value:.4g}, and no measurement reaches {MOST:g}"
+            break
 
 
 def _statistics(metrics: Metrics, samples: Samples) -> Iterator[str]:

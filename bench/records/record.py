@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError, model_validator
 
 from bench.contract import KEY_PATTERN, Better, Cell, Metric, Outcome, UserError
+from bench.contract.text import as_unicode
 from bench.records.conditions import Conditions
 from bench.records.earlier_schemas import SCHEMA, upgraded
 from bench.records.plausible import contradictions
@@ -171,7 +172,7 @@ def canonical(value: Any) -> str:
 
 def sha256(value: Any) -> str:
     """Hash of a JSON value's canonical text."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return hashlib.sha256(canonical(value).encode(errors="surrogatepass")).hexdigest()
 
 
 def measured(outcome: Outcome, metrics: tuple[Metric, ...]) -> dict[str, Measured]:
@@ -195,7 +196,7 @@ def _printing(metric: Metric) -> dict[str, Any]:
 
 def to_text(record: Record) -> str:
     """The file's text: indented JSON whose last entry is the hash over all others."""
-    content = record.model_dump(mode="json")
+    content = as_unicode(record.model_dump(mode="json"))
     for name in ("card", "conditions"):
         if content["provenance"][name] is None:
             del content["provenance"][name]  # readable for earlier programs, which know no such entry
@@ -219,6 +220,8 @@ def from_text(text: str, path: Path) -> Record:
         then = "Update this program, or choose another folder with --out"
         what = f"written by a later version (schema {content['schema_version']}, this program reads {SCHEMA})"
         raise RecordError("future", path, what, then)
+    if content != as_unicode(content):
+        raise RecordError("damaged", path, "holds text that is no Unicode (a lone surrogate)", again)
     if content.pop("sha256", None) != sha256(content):
         raise RecordError("damaged", path, "changed after it was written (its hash does not match)", again)
     try:

@@ -18,8 +18,9 @@ from bench.records.claims import Claims
 from bench.records.record import Record, RecordError, from_text, relative_path, to_text
 from bench.records.saved_pictures import FOLDER
 
-SIDE_FOLDERS = (str(FOLDER), "logs", "report")
-"""Folders beside the records inside a store: what tracks make on the side, tracebacks, pages."""
+SIDE_FOLDERS = (str(FOLDER), "logs", "report", "train")
+"""Folders beside the records inside a store: what tracks make on the side, tracebacks, pages; and trainings, which
+earlier versions kept there."""
 
 
 @dataclass

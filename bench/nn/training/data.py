@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.contract import UserError
+from bench.contract.gates import gate
 from bench.pictures import manifest
 from bench.pictures.catalog import SETS
 from bench.pictures.folders import training_pictures
@@ -108,15 +109,21 @@ def _name_twins(files: Sequence[Path], hashes: Sequence[str], note: Callable[[st
             note(f"{file} holds the same picture as {other}: it is learnt from twice as often")
 
 
+@gate("refused", broken_by="tests/test_gates_pictures.py::test_test_pictures_are_no_training_pictures")
 def _refuse_test_pictures(files: Sequence[Path], hashes: Sequence[str]) -> None:
-    """Raise UserError where the manifest knows a picture as one of a published test set."""
+    """Pictures of published test sets among the training pictures are known by the hash of their pixels, whatever their
+    names and formats, also when cropped to a multiple of the scale; they are named and refused unless asked for.
+
+    Raises UserError.
+    """
     known = {entry.sha256: name for name, sets in manifest.load().items() for each in sets.values() for entry in each}
     found = [(file, known[sha256]) for file, sha256 in zip(files, hashes, strict=True) if sha256 in known]
     if found:
         names = ", ".join(f"{file} (published {SETS[name].name})" for file, name in found[:5])
         raise UserError(
             f"{len(found)} training pictures are those of a test set, so scores on it would say nothing: {names}"
-            f"{', ...' if len(found) > 5 else ''}. Take them out of the training folder."
+            f"{', ...' if len(found) > 5 else ''}. Take them out of the training folder, or ask for "
+            "it with --allow-test-pictures."
         )
 
 

@@ -30,7 +30,7 @@ from bench.nn.training.validate import Validation
 from bench.nn.weights import store_weights, stored_weights
 
 ROOT = Path(__file__).resolve().parents[3]
-RUNS = ROOT / "results" / "local" / "train"
+RUNS = ROOT / "results" / "trainings"
 TEACHER = "fp32"
 VALIDATION_SIDE = 240
 """Validation pictures are cut to this many high-resolution pixels a side."""
@@ -89,7 +89,8 @@ class Session:
         self.flags, self.cards, self.load, self.fabric = flags, cards, load, fabric
         self.scale, self.preset, self.precision, self.deadline = scale, preset, precision, deadline
         self.root = (flags.out or RUNS).expanduser().resolve()
-        pictures = load_pictures(flags.data, scale, workers=flags.threads, note=self.say)
+        test = flags.allow_test_pictures
+        pictures = load_pictures(flags.data, scale, workers=flags.threads, note=self.say, may_be_test=test)
         self.held_out: Validation | None = None
         if is_equal(self.preset):
             pictures, held = pictures.hold_out(HELD_OUT)
