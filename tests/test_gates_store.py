@@ -12,8 +12,8 @@ import pytest
 from fake_records import record
 
 from bench.contract import UserError
+from bench.nn.training.folder import held
 from bench.nn.training.grid import RUNS
-from bench.nn.training.run import held
 from bench.pictures.images import write_png
 from bench.records.record import RecordError, canonical, from_text, sha256, to_text
 from bench.records.store import Store, load

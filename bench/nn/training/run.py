@@ -6,8 +6,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,17 +24,16 @@ from torch import nn
 
 from bench.contract import UserError
 from bench.contract import weight_labels as labels
-from bench.contract.gates import gate
 from bench.nn.algorithm import Algorithm
 from bench.nn.build import build_network, hash_tensors
 from bench.nn.training import checkpoint
 from bench.nn.training.checkpoint import RECORD, WEIGHTS
 from bench.nn.training.data import Pictures, Sampler
+from bench.nn.training.folder import held
 from bench.nn.training.loop import Listener, Trainer
 from bench.nn.training.plan import Plan
 from bench.nn.training.step import Stepper
 from bench.nn.training.validate import Validation
-from bench.records.claims import Claims
 from bench.records.machine import ROOT, git_state, versions
 
 VALIDATIONS = 10
@@ -122,35 +120,6 @@ def train(job: Job, fabric: Fabric, pictures: Pictures, validation: Validation, 
     """
     with held(job.folder, fabric):
         return _train(job, fabric, pictures, validation, listener)
-
-
-@gate("refused", broken_by="tests/test_gates_store.py::test_two_trainings_in_one_folder_are_refused")
-@contextmanager
-def held(folder: Path, fabric: Fabric) -> Iterator[None]:
-    """A training folder belongs to one run at a time: a second one, on this machine or another, is refused as long as
-    the first one lives. What killed runs left half written is swept by the run that takes the folder over.
-
-    Raises UserError.
-    """
-    if not fabric.is_global_zero:  # the other processes of one run
-        yield
-        return
-    claims, record = Claims(folder), folder / RECORD
-    with ExitStack() as stack:
-        stack.callback(claims.close)
-        try:
-            mine = stack.enter_context(claims.taking(record))
-        except OSError as error:
-            what = f"{folder} cannot be written ({error.strerror or error})"
-            raise UserError(f"{what}. Choose another folder with --out.") from None
-        if not mine:
-            raise UserError(
-                f"{folder} is in use by {claims.holder(record) or 'another run'}. Wait until that training ends, or "
-                "choose another folder with --out."
-            )
-        for leftover in folder.glob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
-        yield
 
 
 def _train(job: Job, fabric: Fabric, pictures: Pictures, validation: Validation, listener: Listener) -> bool:
