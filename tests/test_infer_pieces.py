@@ -97,7 +97,9 @@ needs_openvino = pytest.mark.skipif(bool(missing(PEERS["openvino-fp32"])), reaso
 
 
 @needs_openvino
-@pytest.mark.parametrize("algo, backbone, parts", [("bbcu_m", "srresnet", 2), ("frb", "edsr", 4), ("fp32", "edsr", 1)])
+@pytest.mark.parametrize(
+    "algo, backbone, parts", [("bbcu_m", "srresnet", 2), ("bbcu", "srresnet", 3), ("frb", "edsr", 4)]
+)
 def test_openvino_parts_keep_parity_and_stay_near_float32(algo: str, backbone: str, parts: int) -> None:
     network = trained(algo, backbone)
     packed = pack(network)
@@ -120,7 +122,7 @@ def test_openvino_parts_keep_parity_and_stay_near_float32(algo: str, backbone: s
 
 @needs_openvino
 def test_layers_that_openvino_runs_as_one_are_counted() -> None:
-    network = run_on_openvino(pack(trained("bbcu_m")), "openvino-fp32", 1)
+    network = run_on_openvino(pack(trained("bbcu")), "openvino-fp32", 1)
     image, _ = photo(SMALL, None)
     with torch.no_grad():
         network(image)  # compiles

@@ -20,29 +20,48 @@ PRECISIONS = {"openvino-fp32": "f32", "openvino-bf16": "bf16"}
 def run_on_openvino(network: nn.Module, engine: str, threads: int) -> nn.Module:
     """Let OpenVINO compute the largest modules around convolutions that hold no quantized unit, in place.
 
-    What stands between such modules and units (shortcuts, interpolation, attention's products) stays in PyTorch. Raises
-    Unsupported for bf16 on a CPU without its instructions.
+    Upsampler and tail run as one where neither holds one: between them lies the widest tensor of the network, which
+    then stays in OpenVINO's own precision and layout; the time of both is the tail's. What stands between modules
+    (shortcuts, interpolation, attention's products) stays in PyTorch. Raises Unsupported for bf16 on a CPU without its
+    instructions.
     """
     precision = PRECISIONS[engine]
     if precision == "bf16":
         require_bf16()
-    for part in [*_parts(network)]:
-        part.forward = OnOpenVINO(part, precision, threads)
+    parts = [*_parts(network)]
+    ends = [getattr(network, name, None) for name in ("upsampler", "tail")]
+    if all(any(end is part for part in parts) for end in ends):
+        ends[0].forward, ends[1].forward = RunsLater(), OnOpenVINO(tuple(ends), precision, threads)
+        parts = [part for part in parts if not any(part is end for end in ends)]
+    for part in parts:
+        part.forward = OnOpenVINO((part,), precision, threads)
     return network
 
 
+class RunsLater:
+    """The ``forward`` of a module whose work is done with that of the next."""
+
+    as_one = True
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x
+
+
 class OnOpenVINO:
-    """A module's ``forward``: (N, C, H, W) float32 -> its output, channels_last, compiled once a shape."""
+    """A module's ``forward``: (N, C, H, W) float32 -> its output, channels_last, compiled once a shape.
+
+    ``modules``: what it computes, one after another; the module itself is the last.
+    """
 
     as_one = True
     """The modules inside run with it and are not called (see `bench.nn.calls`)"""
 
-    def __init__(self, module: nn.Module, precision: str, threads: int):
-        self.module, self.precision, self.threads = module, precision, threads
+    def __init__(self, modules: tuple[nn.Module, ...], precision: str, threads: int):
+        self.modules, self.precision, self.threads = modules, precision, threads
         self._requests: dict[torch.Size, tuple[Any, tuple[int, ...]]] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OnOpenVINO:
-        return OnOpenVINO(copy.deepcopy(self.module, memo), self.precision, self.threads)
+        return OnOpenVINO(copy.deepcopy(self.modules, memo), self.precision, self.threads)
 
     def __call__(self, x: Tensor) -> Tensor:
         import openvino
@@ -58,13 +77,18 @@ class OnOpenVINO:
         return out.permute(0, 3, 1, 2)
 
     def _request(self, x: Tensor) -> tuple[Any, tuple[int, ...]]:
-        plain = copy.copy(self.module)
-        del plain.forward  # back to the class's own
         image = x.detach().float().clone(memory_format=torch.channels_last)
-        source = Source(plain, image, self.threads)  # its file lives as long as it does
-        model = channels_last(core().read_model(source.onnx))
+        source = Source(nn.Sequential(*map(_own_code, self.modules)), image, self.threads)
+        model = channels_last(core().read_model(source.onnx))  # its file lives as long as the source
         compiled = core().compile_model(model, "CPU", settings(self.threads, self.precision))
         return compiled.create_infer_request(), tuple(compiled.output(0).shape)
+
+
+def _own_code(module: nn.Module) -> nn.Module:
+    """The same module with its class's ``forward``."""
+    plain = copy.copy(module)
+    del plain.forward
+    return plain
 
 
 def _parts(module: nn.Module) -> Iterator[nn.Module]:
