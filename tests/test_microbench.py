@@ -11,10 +11,11 @@ import torch
 
 from bench.contract import UserError
 from bench.packed import kernels
+from bench.packed.layer import PackedLayer
 from bench.packed.microbench import timing
 from bench.packed.microbench.__main__ import main
-from bench.packed.microbench.runs import BASELINE, build_runs
-from bench.packed.microbench.shapes import SHAPES, Shape
+from bench.packed.microbench.runs import BASELINE, DEPTH, TOGETHER, build_runs, together
+from bench.packed.microbench.shapes import SHAPES, Shape, random_spec
 from reports.microbench import microbench_text
 
 SMALL = Shape(64, 64, 3, 10, 6, "test")
@@ -51,10 +52,22 @@ def test_runs_are_repeatable_and_distinct() -> None:
         whole = runs[BASELINE]()
         again = build_runs(SMALL, 1)[0]
         assert torch.equal(whole, again[BASELINE]())
-    packed = [name for name in runs if "base" in name or "-bit" in name]
+    packed = [name for name in runs if ("base" in name or "-bit" in name) and "together" not in name]
     outputs = [runs[name]() for name in packed]
     assert len(outputs) == 5 and all(torch.isfinite(output).all() for output in outputs)
     assert not any(torch.equal(outputs[0], other) for other in outputs[1:])
+
+
+def test_layers_together_are_a_chain_and_timed_by_the_layer(rows: list[timing.Row]) -> None:
+    specs = [random_spec(SMALL, 1, 1, torch.Generator().manual_seed(seed)) for seed in range(3)]
+    image = torch.randn(1, 64, 6, 10)
+    deep, x = together(specs, image, 1), image
+    for layer in map(PackedLayer, specs):
+        x = layer(x, x)
+    assert deep.layers == 3 and torch.equal(deep(), x)
+    found = [row for row in rows if row.title.endswith(f"{DEPTH} layers together")]
+    assert [row.title.split(", ")[1] for row in found] == list(TOGETHER)
+    assert all(row.ms > 0 and len(row.samples_ms) == 3 for row in found)
 
 
 def test_the_script_writes_what_the_readme_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.contract import Unsupported
+from bench.layer.spec import LayerSpec
+from bench.packed.find_chains import join_chains
 from bench.packed.layer import PackedLayer
 from bench.packed.microbench.shapes import Shape, convolutions, random_spec
+from bench.packed.pack import PackedUnit
 from bench.packed.parity import TOLERANCE, relative_error
 from bench.packed.peers import BINARY, PEERS, REFERENCE, SLOW, build_peer, missing
 from bench.packed.peers.source import Source
@@ -19,6 +23,10 @@ BASELINE = "PyTorch fp32, channels_last"
 """What speed-ups are counted from: the layout that the networks run in."""
 PACKED = (("1 base", 1, 1), ("2 bases", 2, 1), ("2-bit", 1, 2), ("4-bit", 1, 4), ("8-bit", 1, 8))
 """Title, bases, bits of weights and inputs"""
+TOGETHER = ("1 base", "2 bases", "4-bit")
+"""Those that are also timed as layers that advance together"""
+DEPTH = 32
+"""Layers of such a chain: as many as SRResNet's body has"""
 WORST = 0.2
 """Largest difference of a peer from float32, relative to its range: 8 bits through four layers stay far below."""
 
@@ -55,7 +63,29 @@ def build_runs(shape: Shape, threads: int) -> tuple[Runs, dict[str, str]]:
     for title, bases, bits in PACKED:
         layers = [PackedLayer(random_spec(shape, bases, bits, generator), threads) for _ in range(shape.length)]
         runs[f"{layers[0].kernel}, {title}"] = _chain(layers, last)
+        if shape.length > 1 and title in TOGETHER:
+            specs = [random_spec(shape, bases, bits, generator) for _ in range(DEPTH)]
+            runs[f"{layers[0].kernel}, {title}, {DEPTH} layers together"] = together(specs, last, threads)
     return runs, reasons
+
+
+@dataclass(frozen=True)
+class DeepRun:
+    """Layers that advance together, as in a network's body."""
+
+    run: Callable[[], Tensor]
+    layers: int
+
+    def __call__(self) -> Tensor:
+        return self.run()
+
+
+def together(specs: list[LayerSpec], image: Tensor, threads: int) -> DeepRun:
+    """The layers as one chain, each with its own input as shortcut where it has one."""
+    units = [PackedUnit(PackedLayer(s, threads), s.in_channels, s.out_channels, s.epilogue.skip, None) for s in specs]
+    body = nn.ModuleDict({"body": nn.Sequential(*units)})
+    join_chains(body)
+    return DeepRun(lambda: body["body"](image), len(specs))
 
 
 def _chain(layers: list[PackedLayer], image: Tensor) -> Callable[[], Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.packed.microbench.runs import BASELINE, Runs, build_runs
+from bench.packed.microbench.runs import BASELINE, DeepRun, Runs, build_runs
 from bench.packed.microbench.shapes import Shape
 
 MATRIX = 512
@@ -67,7 +67,8 @@ def time_shape(shape: Shape, threads: int, rounds: int) -> list[Row]:
     """All engines on one shape. Sets PyTorch's number of threads."""
     torch.set_num_threads(threads)
     runs, reasons = build_runs(shape, threads)
-    samples = {name: np.asarray(series) / shape.length for name, series in interleaved(runs, rounds).items()}
+    layers = {name: run.layers if isinstance(run, DeepRun) else shape.length for name, run in runs.items()}
+    samples = {name: np.asarray(series) / layers[name] for name, series in interleaved(runs, rounds).items()}
     samples |= bit_serial_bounds(samples)
     rows = []
     for name, series in samples.items():
