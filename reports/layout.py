@@ -39,10 +39,12 @@ class Layout:
     """True: a column with the native kernels that ran."""
     remark: str = ""
     """Printed under the table."""
+    explained: bool = False
+    """True: sentences under the table say where the time of a packed network goes (`reports.explain`)"""
 
 
 PARTS_MS = ("head_ms", "body_ms", "upsampler_ms", "tail_ms")
-PIECES = ("fp_parts_ms", "layers_ms", "over_bound", "over_pieces")
+PIECES = ("fp_parts_ms", "layers_ms", "layers_cached_ms", "over_bound", "over_pieces")
 
 IN_TURNS = (
     "Rows stand by the ratio to full precision, timed in turn in the same run. Times of different runs also hold what "
@@ -96,6 +98,7 @@ LAYOUTS: dict[str, Layout] = {
         remark=IN_TURNS,
         unranked=("parity_max_abs", "parity_psnr_db", *PARTS_MS, *PIECES),
         kernels=True,
+        explained=True,
     ),
 }  # fmt: skip
 

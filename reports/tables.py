@@ -13,6 +13,7 @@ from bench.contract.weight_labels import budget_of
 from bench.records.record import Measured, Record
 from bench.scoring import speed_gates
 from reports.entries import gated, measured_entries, metrics_of, network
+from reports.explain import time_goes_to
 from reports.flags import without_seed
 from reports.known import Known, backbone_title
 from reports.layout import GENERIC, LAYOUTS, TRACK_ORDER, Layout
@@ -247,4 +248,5 @@ def _notes(own: list[Indexed], machines: list[str], layout: Layout) -> list[str]
     for machine in machines:
         example = next(r.provenance.machine for _, r in own if r.provenance.machine.id == machine)
         notes.append(clean(f"Machine {machine}: {example.cpu}, {example.cores} cores, {example.system}."))
-    return [*notes, *([layout.remark] if layout.remark else [])]
+    told = [clean(text) for m in machines for text in time_goes_to((r for _, r in own), m)] if layout.explained else []
+    return [*notes, *([layout.remark] if layout.remark else []), *told]

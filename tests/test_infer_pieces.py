@@ -22,7 +22,7 @@ from tracks.infer.engine import run_in_bf16
 from tracks.infer.measure import piece_metrics
 from tracks.infer.openvino_parts import run_on_openvino
 from tracks.infer.photo import photo
-from tracks.infer.pieces import take_apart
+from tracks.infer.pieces import shrunk, take_apart
 from tracks.infer.track import TRACK
 
 SMALL = (24, 16)
@@ -68,6 +68,22 @@ def test_the_whole_is_compared_with_its_pieces_round_by_round() -> None:
     binary = piece_metrics({**samples, "openvino-binary": [3.0, 6.0, 3.0]})
     assert (binary["openvino_binary_ms"], binary["openvino_binary_ratio"]) == (3.0, 1.5)
     assert piece_metrics({"packed": [1.0]}) == {}
+    small = {"layers_small": [0.3, 0.2, 0.25], "layers_least": [0.2, 0.15, 0.15]}
+    assert piece_metrics({**samples, **small})["layers_cached_ms"] == pytest.approx(64 * 0.1)
+
+
+def test_small_calls_keep_what_they_call_and_its_channels() -> None:
+    packed = pack(trained("bbcu_m"))
+    image, _ = photo((48, 40), None)
+    layers = take_apart(packed, image).layers
+    small = shrunk(layers, 8)
+    assert [call.module for call in small] == [call.module for call in layers]
+    for before, after in zip(layers, small, strict=True):
+        (n, channels, height, width), got = before.arguments[0].shape, after.arguments[0]
+        assert got.shape == (n, channels, height // 8, width // 8)
+        assert got.data_ptr() != before.arguments[0].data_ptr()
+        with torch.no_grad():
+            assert after().shape[2:] == got.shape[2:]
 
 
 @pytest.mark.parametrize(

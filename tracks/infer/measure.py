@@ -30,8 +30,11 @@ from tracks.infer.engine import run_in_bf16
 from tracks.infer.openvino_parts import run_on_openvino
 from tracks.infer.peers import Peers, peer_metrics, prepare_peers, psnr_db
 from tracks.infer.photo import photos
-from tracks.infer.pieces import in_turn, openvino_layers, take_apart
+from tracks.infer.pieces import SHRINK, in_turn, openvino_layers, shrunk, take_apart
 from tracks.infer.rounds import WARMUPS, Slide, WorkWatch, run_rounds
+
+WORTH_SHRINKING = 128 * 128
+"""Pixels of an image of which a small part is more than borders"""
 
 Tell = Callable[[str, float], None]
 
@@ -184,6 +187,9 @@ def pieces_of(packed: nn.Module, image: Tensor, job: dict, peers: Peers) -> dict
             peers.reasons[BINARY] = "there is no packed layer to compare with"
         return {}
     runs = {"fp_parts": in_turn(pieces.full_precision), "layers": in_turn(pieces.layers)}
+    if image.shape[2] * image.shape[3] >= WORTH_SHRINKING:
+        small, least = shrunk(pieces.layers, SHRINK), shrunk(pieces.layers, max(image.shape[2:]))
+        runs |= {"layers_small": in_turn(small), "layers_least": in_turn(least)}
     if BINARY in job["baselines"]:
         try:
             with single_layers():
@@ -205,6 +211,11 @@ def piece_metrics(samples: dict[str, list[float]]) -> dict[str, float]:
         "over_pieces": float(np.median(np.asarray(samples["packed"]) / apart)),
         "over_bound": _ratio(samples, "packed", "fp_parts"),
     }
+    if "layers_small" in samples:
+        arithmetic = (
+            np.maximum(0, np.asarray(samples["layers_small"]) - np.asarray(samples["layers_least"])) * SHRINK**2
+        )
+        metrics["layers_cached_ms"] = float(np.median(arithmetic))
     if BINARY in samples:
         metrics["openvino_binary_ms"] = float(np.median(samples[BINARY]))
         metrics["openvino_binary_ratio"] = _ratio(samples, BINARY, "layers")

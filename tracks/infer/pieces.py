@@ -72,6 +72,24 @@ def take_apart(network: nn.Module, image: Tensor) -> Pieces:
     return Pieces(tuple(itertools.compress(calls, map(operator.not_, packed))), layers)
 
 
+SHRINK = 8
+"""By so much smaller an image has all its activations in the cache"""
+
+
+def shrunk(calls: tuple[Call, ...], by: int) -> tuple[Call, ...]:
+    """The calls on the upper left corners of their images, 1/``by`` of each side, in memory of their own."""
+
+    def corner(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        if value.dim() != 4:  # tokens
+            return value[:, : -(-value.shape[1] // by**2)].clone()
+        height, width = (-(-side // by) for side in value.shape[2:])
+        return value[..., :height, :width].clone(memory_format=torch.channels_last)
+
+    return tuple(Call(call.module, tuple(map(corner, call.arguments))) for call in calls)
+
+
 def in_turn(calls: tuple[Callable[[], Any], ...]) -> Callable[[], None]:
     """What makes all ``calls`` one after another."""
 

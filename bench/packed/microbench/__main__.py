@@ -3,8 +3,8 @@
 A packed layer is all of it: quantize and pack, convolve, scale, bias, RPReLU, shortcut; OpenVINO's binary convolution
 gets the same, and its result is compared with ours first. The other engines run the bare convolution with bias. Square
 layers run in chains of four, and ours also in chains of 32 that advance together, as in a network. Engines take turns
-(A B C, A B C), figures are medians of one layer. Bounds say what layers of several bits would take at least as passes of
-the binary kernel: computed from the rows above, not measured.
+(A B C, A B C), figures are medians of one layer. Bounds say what layers of several bits would take at least as passes
+of the binary kernel: computed from the rows above, not measured.
 """
 
 from __future__ import annotations
