@@ -1,13 +1,26 @@
-"""Why a speed-up is not what counting operations promises: where the time of a packed network goes."""
+"""What stands under a track's table, and why a speed-up is not what counting operations promises."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from bench.records.record import Record
+from reports.layout import Layout
+from reports.text import clean
 
 NEEDED = ("latency_ms", "fp_parts_ms", "layers_ms", "layers_cached_ms", "speedup", "speedup_theory", "parity_max_abs")
+
+
+def notes_under(records: Sequence[Record], machines: Sequence[str], layout: Layout) -> list[str]:
+    """The protocol and the machines under which the table's numbers hold, the layout's remark, and where time goes."""
+    protocols = sorted({record.provenance.protocol for record in records if record.provenance.protocol})
+    notes = [f"Protocol {clean(', '.join(protocols))}."] if protocols else []
+    for machine in machines:
+        example = next(r.provenance.machine for r in records if r.provenance.machine.id == machine)
+        notes.append(clean(f"Machine {machine}: {example.cpu}, {example.cores} cores, {example.system}."))
+        notes += time_goes_to(records, machine) if layout.explained else []
+    return [*notes, *([layout.remark] if layout.remark else [])]
 
 
 def time_goes_to(records: Iterable[Record], machine: str) -> list[str]:
@@ -32,7 +45,7 @@ def time_goes_to(records: Iterable[Record], machine: str) -> list[str]:
     promised, measured = (median(one[key] for one in found) for key in ("speedup_theory", "speedup"))
     count = f"median of {len(found)} networks" if len(found) > 1 else "one network"
     return [
-        f"Counting operations promises {promised:.0f} times, measured on machine {machine} are {measured:.1f} "
+        f"Counting operations promises {promised:.0f} times, measured on machine {clean(machine)} are {measured:.1f} "
         f"({count}): only {share(arithmetic)} of a packed pass is the arithmetic of few bits that the count is about.",
         f"{share(memory)} is memory: what the packed layers take in the network's own size beyond what they take on "
         "1/64 of the image, where all activations stay in the cache.",

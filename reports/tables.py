@@ -13,7 +13,7 @@ from bench.contract.weight_labels import budget_of
 from bench.records.record import Measured, Record
 from bench.scoring import speed_gates
 from reports.entries import gated, measured_entries, metrics_of, network
-from reports.explain import time_goes_to
+from reports.explain import notes_under
 from reports.flags import without_seed
 from reports.known import Known, backbone_title
 from reports.layout import GENERIC, LAYOUTS, TRACK_ORDER, Layout
@@ -70,7 +70,8 @@ def track_table(records: Sequence[Record], track: str, known: Known) -> Table:
     ordered = sorted(rows, key=lambda row: _order(row, columns, layout, alone))
     done = marked(ordered, columns, lambda row: (row.backbone, row.scale, row.bits, row.case, row.machine))
     about = clean(known.tracks[track][1]) if track in known.tracks else ""
-    return Table(track, known.track(track), tuple(columns), tuple(done), about, tuple(_notes(own, machines, layout)))
+    notes = tuple(notes_under([record for _, record in own], machines, layout))
+    return Table(track, known.track(track), tuple(columns), tuple(done), about, notes)
 
 
 def _slow_to_count(row: Row, layout: Layout, why: str) -> Row:
@@ -239,14 +240,3 @@ def _order(row: Row, columns: Sequence[Column], layout: Layout, alone: bool) -> 
     sign = -1 if main is not None and main.better == "higher" else 1
     network = (row.scale, row.backbone if row.backbone != "none" and not alone else "")
     return (*network, row.machine, row.case, number is None, sign * (number or 0.0), row.id)
-
-
-def _notes(own: list[Indexed], machines: list[str], layout: Layout) -> list[str]:
-    """The protocol and the machine under which the table's numbers hold, and the layout's remark."""
-    protocols = sorted({record.provenance.protocol for _, record in own if record.provenance.protocol})
-    notes = [f"Protocol {clean(', '.join(protocols))}."] if protocols else []
-    for machine in machines:
-        example = next(r.provenance.machine for _, r in own if r.provenance.machine.id == machine)
-        notes.append(clean(f"Machine {machine}: {example.cpu}, {example.cores} cores, {example.system}."))
-    told = [clean(text) for m in machines for text in time_goes_to((r for _, r in own), m)] if layout.explained else []
-    return [*notes, *([layout.remark] if layout.remark else []), *told]
