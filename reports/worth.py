@@ -63,4 +63,6 @@ def _part(share: Fraction) -> str:
     """``1/300``, ``half``, ``all``: a share in words, rounded to one over a whole number below one half."""
     if share >= 1:
         return "all" if share == 1 else f"{float(share):.1f} times"
-    return "half" if share == Fraction(1, 2) else f"1/{round(1 / share)}" if share < Fraction(1, 2) else f"{share:.0%}"
+    if share > Fraction(1, 2):
+        return f"{float(share):.0%}"
+    return "half" if share == Fraction(1, 2) else f"1/{round(1 / share)}"

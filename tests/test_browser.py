@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from browser_page import (
     RECORDS,
     browser,
@@ -17,13 +19,16 @@ from browser_page import (
     expected,
     head,
     needs_browser,
+    open_page,
     page_file,
     soon,
     visit,
 )  # fmt: skip
-from fake_records import CARDS
+from fake_records import CARDS, MACHINE, record
 
+from bench.records.store import Store
 from bench.scoring import PARTS, ScoringRule, score
+from reports import build
 
 pytestmark = needs_browser
 __all__ = ["browser", "page_file", "visit"]
@@ -150,3 +155,37 @@ def test_scopes_score_a_part_of_the_records(visit: Callable[..., Any]) -> None:
     expect_overall(page, wanted)
     expect(page.locator('figure[data-scope="x4"]')).to_be_visible()
     expect_address(page, "scope=x4")
+
+
+def test_filters_by_machine_threads_and_training(browser: Any, tmp_path: Path) -> None:
+    other = MACHINE.model_copy(update={"id": "other-8c-111111"})
+    store = Store(tmp_path / "store")
+    for machine, slow in ((MACHINE, 1.0), (other, 9.0)):
+        values = {"latency_ms": 10.0 * slow, "speedup": 2.0, "parity_max_abs": 0.0}
+        store.write(record("infer", "frb", "srresnet", 2, "96x54-t1", values, machine=machine))
+    for algo, budget in (("frb", "board-1000x8x24"), ("bnn", "own-9x9x9")):
+        store.write(record("accuracy", algo, "srresnet", 2, "set5", {"psnr_y": 30.0}, flags=[budget]))
+    (file,) = build([store.root], tmp_path / "out", ["html"], CARDS)
+    page = open_page(browser, file, "#tab=infer")
+    expect(head(page, "infer", "Machine")).to_be_visible()
+    assert len(column(page, "infer", "Method")) == 2
+    page.get_by_role("button", name=other.id).click()
+    expect_column(page, "infer", "Machine", [other.id])
+    page.evaluate("location.hash = 'tab=accuracy'")
+    expect(page.locator("#panel-accuracy")).to_be_visible()
+    page.get_by_role("button", name="9x9x9", exact=True).click()
+    expect_column(page, "accuracy", "Method", [CARDS["bnn"].name])
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_of_a_site_is_wider_than_its_window(browser: Any, tmp_path: Path, width: int) -> None:
+    store = Store(tmp_path / "store")
+    for made in RECORDS:
+        if made.cell.algo in ("frb", "fp32", "bicubic") and made.cell.scale == 2:
+            store.write(made)
+    page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
+    for file in build([store.root], tmp_path / "out", ["site"], CARDS):
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, file.name
+    page.context.close()

@@ -35,6 +35,8 @@ def test_the_papers_budget_is_the_recipes_default() -> None:
     [
         ([scored("frb", "reference-1000x4x24")], "1/300 of the iterations that papers spend, at 1/4 of their batch"),
         ([scored("frb", "board-1000x8x24")], "at half of their batch: 1,000 iterations of 8 patches of 24x24"),
+        ([scored("frb", "board-1000x9x24")], "at 56% of their batch"),
+        ([scored("frb", "own-600000x16x8")], "2.0 times of the iterations"),
         ([scored("frb", f"reference-{PAPERS}")], "trained as long as papers train theirs"),
         ([scored("frb", "own-unknown")], "is not known"),
         ([scored("frb", "untrained")], "random weights"),
