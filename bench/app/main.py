@@ -34,6 +34,7 @@ COMMANDS = {
     "compare": "bench.app.compare",
     "config": "bench.app.config",
     "weights": "bench.app.weights",
+    "export": "bench.app.export",
 }
 """Subcommand -> module whose ``main(argv) -> int`` it runs."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from bench.contract import Unsupported, UserError
 from bench.contract.gates import gate
 from bench.layer.idle import drop_idle
+from bench.layer.spec import LayerSpec
 from bench.layer.unit_base import UnitShell
 from bench.packed.chain import ChainRecord, chains_of
 from bench.packed.fileformat import PackedHeader, load_packed, save_packed
@@ -44,10 +46,24 @@ def pack(network: nn.Module) -> nn.Module:
     What does not run as the network stands is left out (`bench.layer.idle`). A network without quantized layers comes
     back as a plain copy. Raises Unsupported, naming the layer, when a layer that claims few bits has no packed form.
     """
-    packed = copy.deepcopy(network).cpu().eval().to(memory_format=torch.channels_last)
-    drop_idle(packed)
-    units = dict(deployable_units(packed))
-    for name, module in packed.named_modules():
+    packed = replace_units(network, PackedLayer, PackedUnit).to(memory_format=torch.channels_last)
+    _work_in_place(packed)
+    join_chains(packed)
+    return packed
+
+
+def replace_units(
+    network: nn.Module, deploy: Callable[[LayerSpec], Any], wrap: Callable[..., UnitShell]
+) -> nn.Module:
+    """A copy of ``network``, in evaluation mode on the CPU, without what is idle, and with other units.
+
+    ``deploy`` makes of a unit's description what runs it, ``wrap`` of that (and Ci, Co, skip, scale map) the new unit.
+    Raises Unsupported, naming the layer, when one that claims few bits does not describe itself, or not deployably.
+    """
+    copied = copy.deepcopy(network).cpu().eval()
+    drop_idle(copied)
+    units = dict(deployable_units(copied))
+    for name, module in copied.named_modules():
         claim = getattr(module, "bench_tag", None)
         if claim is None or claim.full_precision:
             continue
@@ -57,13 +73,11 @@ def pack(network: nn.Module) -> nn.Module:
             )
     for name, unit in units.items():
         try:
-            layer = PackedLayer(unit.spec())
+            layer = deploy(unit.spec())
         except Unsupported as reason:
             raise Unsupported(f"{name}: {reason}") from None
-        _replace(packed, name, PackedUnit(layer, unit.cin, unit.cout, unit.skip, unit.scale_map))
-    _work_in_place(packed)
-    join_chains(packed)
-    return packed
+        _replace(copied, name, wrap(layer, unit.cin, unit.cout, unit.skip, unit.scale_map))
+    return copied
 
 
 def packed_units(network: nn.Module) -> dict[str, PackedUnit]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.contract import Unsupported
 from bench.nn.network import PARTS
-from bench.packed.peers.source import Source, _first, quiet
+from bench.packed.peers.source import Source, first_line, quiet
 
 
 def fp32(source: Source) -> Callable[[], Tensor]:
@@ -47,5 +47,5 @@ def int8(source: Source) -> Callable[[], Tensor]:
                 setattr(owner, name, quantize_fx.convert_fx(getattr(owner, name)))
             holder.whole(source.image)
     except Exception as error:  # the tracer and the observers raise whatever the network's code meets in them
-        raise Unsupported(f"PyTorch's graph quantization does not take it: {_first(error)}") from None
+        raise Unsupported(f"PyTorch's graph quantization does not take it: {first_line(error)}") from None
     return lambda: holder.whole(source.image)

@@ -46,7 +46,7 @@ class Source:
             with quiet():
                 torch.onnx.export(self.network, (self.image.contiguous(),), path, dynamo=False)
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
-            raise Unsupported(f"PyTorch cannot export it to ONNX: {_first(error)}") from None
+            raise Unsupported(f"PyTorch cannot export it to ONNX: {first_line(error)}") from None
         return path
 
     @cached_property
@@ -108,6 +108,7 @@ def quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _first(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The beginning of an error's text, or its class where it has none."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:200]
