@@ -1,7 +1,7 @@
 """The public interface for programs: a packed network from a file, run on NumPy pictures.
 
-    import bench
-    sr = bench.load_packed("frb.srresnet.x4.packed.safetensors")(picture)
+import bench
+sr = bench.load_packed("frb.srresnet.x4.packed.safetensors")(picture)
 """
 
 from __future__ import annotations
@@ -90,4 +90,3 @@ def _facts(name: str, layer: Any) -> LayerFacts:
     return LayerFacts(
         name, layer.kernel, (g.out_channels, g.in_channels, *g.kernel), g.weight_bits, g.input_bits, g.bases
     )
-

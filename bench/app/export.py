@@ -139,8 +139,8 @@ def _packed(trained: Trained, out: Path) -> str:
     kernels = ", ".join(sorted({unit.layer.kernel for unit in units.values()})) or "none"
     return (
         f"Written: {out} ({out.stat().st_size:,} bytes)\n"
-        f"{len(units)} packed layers, kernels here: {kernels}. Accumulators equal the trained network's, outputs differ "
-        f"by {parity.output_max_abs:.1g} of 1.\n"
+        f"{len(units)} packed layers, kernels here: {kernels}. Accumulators equal the trained network's, outputs "
+        f"differ by {parity.output_max_abs:.1g} of 1.\n"
         f"In Python:\n  import bench\n  enlarged = bench.load_packed({str(out)!r})(picture)\n"
     )
 

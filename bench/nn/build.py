@@ -57,7 +57,9 @@ def load_weights(network: nn.Module, path: Path, namings: Iterable[Naming] = ())
     does not run (`bench.layer.idle`); the network then loses it too.
     """
     found = read_weights(path)
-    fitted = fit(network.state_dict(), found.tensors, namings)
+    namings = tuple(namings)
+    tables = (found.tensors, *found.longer)
+    fitted = min((fit(network.state_dict(), table, namings) for table in tables), key=lambda one: len(one.problems))
     if fitted.problems and fitted.naming is OWN:
         drop_idle(network, found.tensors)
         fitted = fit(network.state_dict(), found.tensors)

@@ -47,8 +47,10 @@ class WeightsTable:
     """What every name began with, e.g. ``module.``"""
     dropped: tuple[str, ...] = ()
     """Names of other modules beside the network's, left aside"""
-    kinds: tuple[str, ...] = field(default=())
+    kinds: tuple[str, ...] = ()
     """Number types that became float32, e.g. ``float16``"""
+    longer: tuple[dict[str, Tensor], ...] = field(default=(), repr=False)
+    """The table with less of the prefix taken off, for networks whose own names begin alike"""
 
     def remarks(self) -> list[str]:
         """What a user should know about the reading, a sentence each."""
@@ -56,7 +58,7 @@ class WeightsTable:
         if self.others:
             names = ", ".join(repr(printable(name)) for name in self.others)
             told[0] += f", not {names}; choose with FILE#TABLE"
-        told += [f"{self.prefix!r} was taken off every name"] if self.prefix else []
+        told += [f"{self.prefix!r} was taken off, unless the network's own names begin so"] if self.prefix else []
         told += [f"{len(self.dropped)} tensors of other modules were left aside"] if self.dropped else []
         told += [f"{kind} became float32" for kind in self.kinds]
         return [f"{sentence}." for sentence in told if sentence]
@@ -71,13 +73,12 @@ def read_weights(path: Path) -> WeightsTable:
     file, wanted = split_table(path)
     found = _opened(file)
     table, others = ("", ()) if not found[1] else _choose(file, found[1], wanted)
-    tensors = found[1][table] if found[1] else found[0]
-    tensors, prefix, dropped = _without_prefix(tensors)
-    kinds = sorted({str(v.dtype)[6:] for v in tensors.values() if v.is_floating_point() and v.dtype != torch.float32})
-    tensors = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-    tensors = expand(tensors)
-    _check_values(file, tensors)
-    return WeightsTable(tensors, table, others, prefix, dropped, tuple(kinds))
+    stored = found[1][table] if found[1] else found[0]
+    kinds = sorted({str(v.dtype)[6:] for v in stored.values() if v.is_floating_point() and v.dtype != torch.float32})
+    whole = expand({name: value.float() if value.is_floating_point() else value for name, value in stored.items()})
+    _check_values(file, whole)
+    tensors, prefix, dropped, longer = _without_prefix(whole)
+    return WeightsTable(tensors, table, others, prefix, dropped, tuple(kinds), longer)
 
 
 def _opened(file: Path) -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
@@ -195,9 +196,11 @@ def _rank(table: str) -> int:
     return min(ranks, default=len(PREFERRED))
 
 
-def _without_prefix(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str, tuple[str, ...]]:
-    """(tensors by their bare names, the prefix of all of them, names of other modules' tensors)."""
-    found, prefix, dropped = dict(tensors), "", []
+def _without_prefix(
+    tensors: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], str, tuple[str, ...], tuple[dict[str, Tensor], ...]]:
+    """(tensors by their bare names, the prefix of all of them, names of other modules' tensors, the steps before)."""
+    found, prefix, dropped, longer = dict(tensors), "", [], []
     while found:
         first = {name.partition(".")[0] for name in found}
         known = [part for part in PREFIXES if part in first]
@@ -207,8 +210,9 @@ def _without_prefix(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], s
         if not part or few or "" in inside:
             break
         dropped += [name for name in found if not name.startswith(f"{part}.")]
+        longer.append(found)
         found, prefix = inside, f"{prefix}{part}."
-    return found, prefix, tuple(dropped)
+    return found, prefix, tuple(dropped), tuple(longer)
 
 
 def _check_values(file: Path, tensors: Mapping[str, Tensor]) -> None:

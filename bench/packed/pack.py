@@ -52,9 +52,7 @@ def pack(network: nn.Module) -> nn.Module:
     return packed
 
 
-def replace_units(
-    network: nn.Module, deploy: Callable[[LayerSpec], Any], wrap: Callable[..., UnitShell]
-) -> nn.Module:
+def replace_units(network: nn.Module, deploy: Callable[[LayerSpec], Any], wrap: Callable[..., UnitShell]) -> nn.Module:
     """A copy of ``network``, in evaluation mode on the CPU, without what is idle, and with other units.
 
     ``deploy`` makes of a unit's description what runs it, ``wrap`` of that (and Ci, Co, skip, scale map) the new unit.

@@ -127,7 +127,9 @@ def _checked(
             got = run(image)
         except Exception as error:  # each runtime has errors of its own
             path.unlink()
-            raise Unsupported(f"the file does not run on pictures of {size[1]}x{size[0]}: {first_line(error)}") from None
+            raise Unsupported(
+                f"the file does not run on pictures of {size[1]}x{size[0]}: {first_line(error)}"
+            ) from None
         if got.shape != expected.shape or not bool(torch.isfinite(got).all()):
             path.unlink()
             raise Unsupported(

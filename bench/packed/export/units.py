@@ -66,7 +66,8 @@ class _Kernel(torch.autograd.Function):
 
     @staticmethod
     def symbolic(g: Any, weight: Any) -> Any:
-        return g.op("DequantizeLinear", weight, _constant(g, torch.tensor(1.0)), _zero(g, signed=True))
+        zero = _constant(g, torch.tensor(0, dtype=torch.int8))
+        return g.op("DequantizeLinear", weight, _constant(g, torch.tensor(1.0)), zero)
 
 
 class _Integers(torch.autograd.Function):
@@ -78,10 +79,10 @@ class _Integers(torch.autograd.Function):
 
     @staticmethod
     def symbolic(g: Any, x: Any, rule: UniformInput) -> Any:
-        signed = rule.low < 0
         step, low, high = (_constant(g, torch.tensor(float(v))) for v in _bounds(rule))
-        whole = g.op("QuantizeLinear", g.op("Clip", x, low, high), step, _zero(g, signed))
-        return g.op("DequantizeLinear", whole, _constant(g, torch.tensor(1.0)), _zero(g, signed))
+        zero = _constant(g, _zero_point(rule))
+        whole = g.op("QuantizeLinear", g.op("Clip", x, low, high), step, zero)
+        return g.op("DequantizeLinear", whole, _constant(g, torch.tensor(1.0)), zero)
 
 
 def _bounds(rule: UniformInput) -> tuple[float, float, float]:
@@ -92,8 +93,11 @@ def _constant(g: Any, value: Tensor) -> Any:
     return g.op("Constant", value_t=value)
 
 
-def _zero(g: Any, signed: bool) -> Any:
-    return _constant(g, torch.tensor(0, dtype=torch.int8 if signed else torch.uint8))
+def _zero_point(rule: UniformInput) -> Tensor:
+    """What stands for 0: 0 of int8 where the range fits it, else the lowest value's distance from 0, of uint8."""
+    if rule.low >= -128 and rule.high <= 127:
+        return torch.tensor(0, dtype=torch.int8)
+    return torch.tensor(-min(rule.low, 0), dtype=torch.uint8)
 
 
 def _channels(value: Tensor) -> Tensor:
