@@ -69,8 +69,9 @@ class PackedNetwork:
 def load_packed(path: str | Path, algorithm: str | None = None) -> PackedNetwork:
     """The packed network in a file that ``run_bench.py export --to packed`` wrote.
 
-    ``algorithm`` names the class of a method that is none of this project's: ``path/to/file.py:Class``. Raises UserError
-    when the file is damaged, of another version, or of a method that is not there.
+    ``algorithm`` names the class of a method that is none of this project's: ``path/to/file.py:Class``.
+
+    Raises UserError when the file is damaged, of another version, or of a method that is not there.
     """
     path = Path(path)
     header, _, _ = fileformat.load_packed(path)
