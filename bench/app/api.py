@@ -83,7 +83,7 @@ def load_packed(path: str | Path, algorithm: str | None = None) -> PackedNetwork
         )
     method = load_class(algorithm)() if algorithm else registry.loader(header.algorithm)
     network = build_network(method, header.backbone, header.scale).eval()
-    return PackedNetwork(header, load_into(network, path))
+    return PackedNetwork(header, load_into(network, path, vars(header)))
 
 
 def _facts(name: str, layer: Any) -> LayerFacts:

@@ -131,7 +131,7 @@ def _packed(trained: Trained, out: Path) -> str:
     packed = pack(trained.network)
     save(packed, out, {**trained.header, "details": {"weights": trained.label}})
     image = torch.linspace(0, 1, 3 * 24 * 20).view(1, 3, 24, 20)
-    parity = check_parity(trained.network, load_into(trained.network, out), image)
+    parity = check_parity(trained.network, load_into(trained.network, out, trained.header), image)
     if not parity.passed:
         out.unlink()
         raise Unsupported(f"the packed network is not the trained one: {parity.reason()}")
