@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from bench.contract import UserError
 from bench.nn.build import build_network
@@ -22,6 +20,9 @@ from bench.packed.fileformat import PackedHeader
 from bench.packed.pack import load_into, packed_units
 from bench.pictures.protocol import SR_Y_V1
 from bench.plan.discover import discover, load_class
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class PackedNetwork:
                 f"a picture of shape {picture.shape} and type {picture.dtype}: expected (H, W, 3) and uint8, RGB. "
                 "Convert it, with PIL for instance: numpy.asarray(Image.open(FILE).convert('RGB'))."
             )
+        import torch
+
         image = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():
             output = self.module(image.contiguous(memory_format=torch.channels_last))
