@@ -9,6 +9,11 @@ from bench.contract.weight_labels import budget_of, seed_of, spent
 
 MEANINGS: dict[str, str] = {
     "unstable": "the timed samples spread by a tenth of their mean or more",
+    "odd_range": "values of the output lie far outside those of any picture",
+    "environment": "an environment variable that changes arithmetic or instruction sets was set; the record names it",
+    "below_bound": "strange: faster than its own full-precision modules alone",
+    "above_theory": "strange: faster than counting operations allows",
+    "gains_from_damage": "strange: corrupted inputs raise its PSNR",
     "short_sample": "one sample took less than a millisecond, so the clock counts for something",
     "fewer_cpus": "fewer CPUs were allowed (affinity, control group) than threads ran",
     "load_beside": "something else kept a quarter of a CPU or more busy meanwhile",

@@ -21,7 +21,7 @@ from bench.records.changes import ALPHA, LEAST, Change, cells_of, compare
 from bench.records.record import Record
 from bench.records.store import load
 
-VERDICTS = ("better", "worse", "changed", "not comparable", "too few samples")
+VERDICTS = ("better", "worse", "changed", "not comparable")
 """Of cells that both have, in the order of the summary"""
 REFERENCE = "results/reference"
 """The committed store that a commit stands for."""
@@ -35,10 +35,11 @@ def main(argv: Sequence[str]) -> int:
     """
     about = "What became better or worse beyond noise."
     parser = Parser(prog="run_bench.py compare", description=about)
-    parser.add_argument("before", metavar="A", help=f"folder of records, or a git commit (its {REFERENCE})")
+    what = f"folder of records, or a git commit (its {REFERENCE}); several, comma-separated: repeated runs"
+    parser.add_argument("before", metavar="A", help=what)
     parser.add_argument("after", metavar="B", help="the same, newer")
     parser.add_argument(
-        "--alpha", type=float, default=ALPHA, help=f"share of chance among timed changes told (default {ALPHA:g})"
+        "--alpha", type=float, default=ALPHA, help=f"chance of a false timed change on a board (default {ALPHA:g})"
     )
     parser.add_argument(
         "--least", type=float, default=LEAST, metavar="PERCENT", help=f"smallest timed change told (default {LEAST:g})"
@@ -80,6 +81,12 @@ def report(changes: Sequence[Change], common: Collection[str], complete: bool = 
 
 
 def _records(text: str, stack: ExitStack) -> list[Record]:
+    """Records of one folder or commit, or of several, comma-separated: repeated runs of the same cells."""
+    names = [text] if Path(text).is_dir() else text.split(",")
+    return [record for name in names for record in _one_store(name, stack)]
+
+
+def _one_store(text: str, stack: ExitStack) -> list[Record]:
     """Records of a folder, or of the reference store as a commit holds it. Raises UserError when it is neither."""
     if Path(text).is_dir():
         loaded = load([Path(text)])

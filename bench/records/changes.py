@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import comb
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from scipy.stats import false_discovery_control, mannwhitneyu
-
 from bench.contract import Better, Cell
+from bench.records.ratios import RATIOS, Timed, judge
 from bench.records.record import Record
 
-FEWEST = 5
-"""Samples a side below which no test is made: with four, no difference could reach 0.01."""
-
-ALPHA = 0.05
-"""Of the timed changes told, at most this share is chance."""
+ALPHA = 0.01
+"""Where nothing has changed, a board tells a timed change with this chance at most."""
 
 LEAST = 2.0
-"""Percent. Two runs drift apart by about as much for no reason in the program; samples within a run cannot show it."""
+"""Percent. Smaller changes of timings are nobody's concern."""
 
-Verdict = Literal["better", "worse", "changed", "gone", "new", "not comparable", "too few samples"]
+Verdict = Literal["better", "worse", "changed", "gone", "new", "not comparable"]
 Key = tuple[Cell, int, str]
 """Cell, seed, and the machine where it matters."""
 
-SERIES: Mapping[str, tuple[str, ...]] = {
-    "latency_ms": ("packed_ms",),
-    "fp32_latency_ms": ("fp32_ms",),
-    "head_ms": ("packed_head_ms",),
-    "body_ms": ("packed_body_ms",),
-    "upsampler_ms": ("packed_upsampler_ms",),
-    "tail_ms": ("packed_tail_ms",),
-    "speedup": ("fp32_ms", "packed_ms"),
-    "step_ms": ("step_ms",),
-    "fp32_step_ms": ("fp32_step_ms",),
-    "train_speedup": ("fp32_step_ms", "step_ms"),
-}
-"""Timed metric -> its series of samples; of two, the quotient round by round."""
-
 EXACT_WHEN_TIMED = ("file_bytes", "fp32_file_bytes", "parity_max_abs", "speedup_theory")
-"""Metrics of machine-bound tracks that do not depend on the machine's mood. Other metrics without samples are noise."""
+"""Metrics of machine-bound tracks that do not depend on the machine's mood. Others are judged by their ratio alone."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +34,8 @@ class Change:
     after: float | None
     verdict: Verdict
     p: float | None = None
-    """Of the Mann-Whitney test, corrected for the number of tests; None where values are compared exactly."""
+    """Corrected for the number of tests (see `bench.records.ratios`); None where values are compared exactly."""
     note: str = ""
-
-
-@dataclass(frozen=True)
-class _Test:
-    """A timed metric on its way to a verdict."""
-
-    change: Change
-    better: Better
-    least_p: float
-    """What the test gives where no sample of one side is among the other's: 2 / C(n + m, n)."""
 
 
 def compare(
@@ -72,31 +43,31 @@ def compare(
 ) -> list[Change]:
     """Everything that differs, in the order of cells.
 
-    Deterministic metrics are compared exactly, timed ones by a two-sided Mann-Whitney test on their samples. Of the
-    timed changes told, at most the share ``alpha`` is chance (Benjamini and Hochberg 1995: on a board of hundreds of
-    timings with a few samples each, guarding against a single false one would tell none); only changes of at least
-    ``least`` percent count. Cells measured under other settings are not compared.
+    Either side may hold repeated runs, several records of one cell. Deterministic metrics are compared exactly, by the
+    newest record of each side; timings by the ratio to the same run's full precision alone, with the spread that
+    repeated runs show (`bench.records.ratios`). Cells measured under other settings are not compared.
     """
-    old, new = ({_key(record): record for record in records} for records in (before, after))
+    old, new = (_grouped(records) for records in (before, after))
     changes: list[Change] = []
-    tests: list[_Test] = []
+    timed: list[Timed] = []
     for key in sorted(old.keys() | new.keys()):
-        a, b = old.get(key), new.get(key)
-        if a is None or b is None:
-            verdict: Verdict = "new" if a is None else "gone"
+        if key not in old or key not in new:
+            verdict: Verdict = "gone" if key in old else "new"
             changes.append(Change(_name(key), "", None, None, verdict))
-        elif reason := _incomparable(a, b):
+            continue
+        a, b = old[key][-1], new[key][-1]
+        if reason := _incomparable(a, b):
             changes.append(Change(_name(key), "", None, None, "not comparable", note=reason))
         elif a.status != b.status:
             worse = b.status != "ok" and (a.status == "ok" or b.status == "failed")
             note = f"{a.status} -> {b.status}{': ' + b.reason if b.reason else ''}"
             changes.append(Change(_name(key), "status", None, None, "worse" if worse else "better", note=note))
         else:
-            few = [_one(key, metric, a, b, changes, tests) for metric in a.metrics.keys() & b.metrics.keys()]
-            if any(few):
-                note = f"a test of timings needs {FEWEST} a side"
-                changes.append(Change(_name(key), "timings", None, None, "too few samples", note=note))
-    changes += [*_judge(tests, alpha, least), *_blind(tests, alpha)]
+            changes += _exact(key, a, b)
+            timed += _ratios(key, old[key], new[key])
+    for each, p in judge(timed, alpha, least):
+        verdict = _sign(each.better, each.growth)
+        changes.append(Change(each.cell, each.metric, *each.means, verdict, p))
     return sorted(changes, key=lambda change: (change.cell, change.metric))
 
 
@@ -105,55 +76,36 @@ def cells_of(records: Iterable[Record]) -> set[str]:
     return {_name(_key(record)) for record in records}
 
 
-def _one(key: Key, metric: str, a: Record, b: Record, changes: list[Change], tests: list[_Test]) -> bool:
-    """Compare one metric exactly, or put it among the tests; True when it has samples, but too few for a test."""
-    before, after = a.metrics[metric], b.metrics[metric]
-    change = Change(_name(key), metric, before.value, after.value, "changed")
-    if not a.machine_bound or metric in EXACT_WHEN_TIMED:
-        if before.value != after.value:
-            changes.append(replace(change, verdict=_sign(before.better, after.value - before.value)))
-        return False
-    series = [_samples(record, metric) for record in (a, b)]
-    if not all(series):
-        return False
-    if min(map(len, series)) < FEWEST:
-        return True
-    p = float(mannwhitneyu(*series, alternative="two-sided").pvalue)
-    least_p = 2 / comb(sum(map(len, series)), len(series[0]))
-    tests.append(_Test(replace(change, p=p), before.better, least_p))
-    return False
+def _exact(key: Key, a: Record, b: Record) -> Iterator[Change]:
+    """Every metric that must not differ at all, and does."""
+    for metric in sorted(a.metrics.keys() & b.metrics.keys()):
+        before, after = a.metrics[metric], b.metrics[metric]
+        if (not a.machine_bound or metric in EXACT_WHEN_TIMED) and before.value != after.value:
+            verdict = _sign(before.better, after.value - before.value)
+            yield Change(_name(key), metric, before.value, after.value, verdict)
 
 
-def _judge(tests: Sequence[_Test], alpha: float, least: float = 0.0) -> list[Change]:
-    """Those timed changes of at least ``least`` percent whose corrected p is below ``alpha``."""
-    found: list[Change] = []
-    corrected = false_discovery_control([test.change.p or 0.0 for test in tests]) if tests else []
-    for test, p in zip(tests, corrected, strict=True):
-        before, after = test.change.before or 0.0, test.change.after or 0.0
-        if p < alpha and abs(after - before) >= least / 100 * abs(before):
-            found.append(replace(test.change, p=float(p), verdict=_sign(test.better, after - before)))
-    return found
+def _ratios(key: Key, before: Sequence[Record], after: Sequence[Record]) -> Iterator[Timed]:
+    """The ratios of a cell that both sides have, a value a run."""
+    for metric in RATIOS:
+        sides = [tuple(r.metrics[metric].value for r in side if metric in r.metrics) for side in (before, after)]
+        if all(sides) and all(value > 0 for side in sides for value in side):
+            better = next(record.metrics[metric].better for record in before if metric in record.metrics)
+            yield Timed(_name(key), metric, better, *sides)
 
 
-def _blind(tests: Sequence[_Test], alpha: float) -> list[Change]:
-    """One line where among so many tests no single change of some timings, however large, could be told."""
-    blind = sum(test.least_p * len(tests) >= alpha for test in tests)
-    note = f"{blind} of {len(tests)} timings: one change alone may go untold. More --repeats, or fewer cells"
-    return [Change("", "timings", None, None, "too few samples", note=note)] if blind else []
+def _grouped(records: Iterable[Record]) -> dict[Key, list[Record]]:
+    """Records by cell, repeated runs in the order of time; those without numbers count where no other has any."""
+    groups: dict[Key, list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.provenance.utc):
+        groups.setdefault(_key(record), []).append(record)
+    return {key: [record for record in group if record.status == "ok"] or group for key, group in groups.items()}
 
 
 def _sign(better: Better, grown: float) -> Verdict:
     if better == "neither" or grown == 0:
         return "changed"
     return "better" if (grown > 0) == (better == "higher") else "worse"
-
-
-def _samples(record: Record, metric: str) -> list[float]:
-    names = SERIES.get(metric, ())
-    series = [record.samples.get(name, []) for name in names]
-    if len(series) == 2:
-        return [over / under for over, under in zip(*series, strict=False) if under > 0]
-    return series[0] if series else []
 
 
 def _incomparable(a: Record, b: Record) -> str:
