@@ -101,7 +101,7 @@ class GatedBounds(Bounds):
 
     def __init__(self, bits: int, channels: int):
         super().__init__(bits)
-        self.gate: Gate | None = Gate(channels)
+        self.gate = Gate(channels)
         self.watching, self.pulls = True, None
         self.register_buffer("dynamic", torch.tensor(False))
         self.register_buffer("acting", torch.tensor(False))
@@ -129,14 +129,9 @@ class GatedBounds(Bounds):
         return self.between(x, factors[:, 1:] * self.lower, factors[:, :1] * self.upper)
 
     def export(self, channels: int) -> QuantizedInput:
-        if self.acting:
-            raise Unsupported("the input's bounds, and with them its step, depend on the image; a packed layer has one")
-        return super().export(channels)
-
-    def drop_idle(self) -> None:
-        """Forget a gate that does not act (see `bench.layer.idle`)."""
-        if not self.acting:
-            self.gate = None
+        raise Unsupported(
+            "a trained gate makes the input's bounds and their step depend on the image; a packed layer has one step"
+        )
 
 
 class Gate(nn.Module):
