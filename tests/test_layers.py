@@ -116,7 +116,7 @@ def test_arrows_point_down(path: Path) -> None:
     assert violations(path) == []
 
 
-@pytest.mark.parametrize("whole_rooms", [True], ids=["rooms"])
+@pytest.mark.parametrize("whole_rooms", [True, False], ids=["rooms", "modules"])
 def test_no_circle(whole_rooms: bool) -> None:
     graph = arrows(FILES, whole_rooms)
     assert len(graph) > (8 if whole_rooms else 100)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bench.contract import Cell, Metric, Outcome
-from bench.records import earlier_schemas
+from bench.records import upgrade
 from bench.records.record import (
     SCHEMA,
     Machine,
@@ -184,7 +184,7 @@ def test_a_record_of_schema_1_reads_and_is_rewritten_as_todays(tmp_path: Path, c
     (path,) = Store(store).files()
     old = from_text(path.read_text(encoding="utf-8"), path)
     assert (old.schema_version, old.cell.level, old.cell.scale, old.cell.task) == (SCHEMA, "x4", 4, "sr")
-    assert earlier_schemas.main([str(store)]) == 0 and earlier_schemas.main([str(store)]) == 0
+    assert upgrade.main([str(store)]) == 0 and upgrade.main([str(store)]) == 0
     assert capsys.readouterr().out.split()[0::4] == ["1", "0"]
     assert json.loads(path.read_text())["schema_version"] == SCHEMA
     assert from_text(path.read_text(encoding="utf-8"), path) == old

@@ -9,20 +9,25 @@ finds only if it was packed for it and the tensor has not been written, resized 
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from bench.packed.layer import PackedLayer
-
 _NOTE = "_packed_handover"
+
+
+class Layer(Protocol):
+    """What this file needs of a packed layer."""
+
+    geometry: Any
+    next: weakref.ref[Any] | None
+    """The layer that reads what this one writes"""
 
 
 class Handover:
     """What a layer leaves on its output. A copied or unpickled tensor carries an empty one."""
 
-    def __init__(self, out: Tensor | None = None, maker: PackedLayer | None = None, reader: PackedLayer | None = None):
+    def __init__(self, out: Tensor | None = None, maker: Layer | None = None, reader: Layer | None = None):
         self.packed: Tensor | None = None
         """uint8 (N, H, W, bytes): ``out`` packed for ``reader``"""
         self._maker = None if maker is None else weakref.ref(maker)
@@ -33,14 +38,14 @@ class Handover:
         return Handover, ()
 
 
-def leave(out: Tensor, maker: PackedLayer, reader: PackedLayer | None, packed: Tensor | None) -> None:
+def leave(out: Tensor, maker: Layer, reader: Layer | None, packed: Tensor | None) -> None:
     """Note on ``out`` that ``maker`` wrote it, and its packed form for ``reader`` if there is one."""
     note = Handover(out, maker, reader)
     note.packed = packed
     setattr(out, _NOTE, note)
 
 
-def take(x: Tensor, reader: PackedLayer) -> Tensor | None:
+def take(x: Tensor, reader: Layer) -> Tensor | None:
     """The packed form of ``x`` that its maker left for ``reader``, if it is still true; None otherwise.
 
     If another packed layer wrote ``x``, it will pack for ``reader``, a binary layer, from now on.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from torch import nn
 
@@ -12,12 +12,9 @@ from bench.contract import Unsupported
 from bench.contract.backbones import BACKBONES
 from bench.contract.importing import import_file
 
-if TYPE_CHECKING:
-    from bench.nn.algorithm import Algorithm
 
-
-def build_backbone(algorithm: Algorithm, backbone: str, scale: int) -> nn.Module:
-    """The network of ``algorithm`` on ``backbone``; with scale 1 it does not enlarge.
+def build_backbone(algorithm: Any, backbone: str, scale: int) -> nn.Module:
+    """The network of ``algorithm`` (a `bench.nn.algorithm.Algorithm`) on ``backbone``; scale 1 does not enlarge.
 
     Raises Unsupported for a scale the backbone does not have.
     """
