@@ -16,6 +16,7 @@ from bench.records.merging import conflicts, key, slow_nodes
 from bench.records.record import Record
 from bench.records.store import Loaded, load
 from bench.scoring.rule import ScoringRule
+from reports.formats import formats
 from reports.known import Known
 from reports.known import known as everything_known
 from reports.tables import track_table, tracks_in
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from reports.html import Links
     from reports.table import Table
 
-FILES = {"html": "index.html", "latex": "tables.tex", "md": "tables.md"}
+FILES = {"html": "index.html", **{name: made.FILE for name, made in formats().items()}}
 """Format -> name of the file it makes."""
 SITE = "site"
 """The format of several pages: the leaderboard, each method, each track."""
@@ -103,14 +104,8 @@ class _Material:
 def _text(name: str, material: _Material, stores: Sequence[Path], crops: Collection[str] | None) -> str:
     """One of the formats that are a single file."""
     tables = (material.boards[0].table, *material.tables)
-    if name == "latex":
-        from reports.latex import latex_document
-
-        return latex_document(tables)
-    if name == "md":
-        from reports.console import markdown_text
-
-        return "\n".join(map(markdown_text, tables))
+    if (made_of_tables := formats().get(name)) is not None:
+        return made_of_tables.text(tables)
     return _page(material, _pictures(material, stores, crops))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 assert Path(bench_package.__file__).resolve().parents[1] == ROOT, "these would be tests of another checkout's code"
 FAKES = Rooms("fakes.algorithms", "fakes.tracks")
+
+
+KINDS = {
+    "fast": r"test_(layers|plan|record|store|closure|discover|progress|published|score.*|command|messages|part)",
+    "browser": r"test_browser.*",
+    "native": r"test_native.*",
+    "slow": r"test_(train.*|board.*|conformance|infer.*|accuracy|robust|contributing|algorithms.*|weights.*)",
+}
+"""Marker -> names of the files whose tests have it"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for kind, names in KINDS.items():
+            if re.fullmatch(names, item.path.stem):
+                item.add_marker(kind)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_STORE = ROOT / "results" / "local"
 PAGES = ROOT / "reports" / "out"
-FORMATS = ("html", "latex", "md")
+FORMATS = ("html", *sorted(path.stem for path in (ROOT / "reports" / "formats").glob("[!_]*.py")))
+"""Of reports; not imported, since runs go on without ``reports/``"""
 COMMANDS = {
     "data": "bench.app.data",
     "train": "bench.app.train",
