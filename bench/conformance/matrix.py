@@ -47,12 +47,12 @@ def try_pair(subject: Subject) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.conformance.matrix", description=__doc__)
-    parser.add_argument("--algos", help="comma-separated keys; default: all that quantize")
+    parser.add_argument("--algos", help="comma-separated keys; default: all that quantize, each once")
     parser.add_argument("--backbone", help="comma-separated keys; default: all")
     parser.add_argument("--out", type=Path, default=DEFAULT)
     options = parser.parse_args(argv)
     registry = discover()
-    keys = [key for key, card in registry.cards.items() if not card.full_precision]
+    keys = [key for key, card in registry.cards.items() if not card.full_precision and not card.printed_of]
     try:
         if options.algos:
             registry, keys = pick_algorithms(options.algos, registry)
