@@ -11,7 +11,7 @@ from bench.app.main import main
 
 folder = Path(tempfile.mkdtemp())
 file = folder / "frb.packed.safetensors"
-assert main(["export", "frb", "--scale", "2", "--to", "packed", "--out", str(file)]) == 0
+assert main(["export", "frb", "--to", "packed", "--out", str(file), "--allow-untrained"]) == 0
 
 # %% Two lines: load it, run it on a NumPy picture
 network = bench.load_packed(file)

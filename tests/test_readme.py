@@ -47,7 +47,7 @@ def test_it_is_measured_beside_others(my_algo: Path, tmp_path: Path) -> None:
 
 
 def test_every_flag_on_the_pages_exists() -> None:
-    commands = ([], ["train"], ["data", "check"], ["report"], ["compare"])
+    commands = ([], ["train"], ["data", "check"], ["report"], ["compare"], ["export"], ["weights"])
     shown = "".join(run(*command, "--help").stdout for command in commands)
     for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "".join(PAGES.values()))) - NOT_OURS:
         assert flag in shown, flag
