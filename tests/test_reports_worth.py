@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from fake_records import CARDS, MACHINE, record
 
+from bench.contract.damage_sets import OTHER, PARTIAL
 from bench.contract.weight_labels import PAPERS
 from bench.nn.algorithm import Recipe
+from bench.records.plausible import strange
 from bench.records.record import Record
 from bench.scoring import ScoringRule
 from reports.board import NO_WEIGHTS, boards
@@ -17,6 +19,7 @@ from reports.known import Known
 from reports.tables import track_table
 from reports.worth import worth
 
+STRANGE = {"over_bound": 0.1, "speedup": 9.0, "speedup_theory": 1.0, "gap_db": -9.0}
 OFFLINE = Known(cards=CARDS)
 
 
@@ -57,6 +60,8 @@ def test_flags_in_words() -> None:
     assert "own weights" in meaning("own-unknown") and "not known" in meaning("own-unknown")
     assert meaning("ort-int8 is faster") == ""
     assert [flag for flag, _ in legend(["unstable", "odd", "dirty", "unstable"])] == ["dirty", "unstable"]
+    named = {"fewer_cpus", "load_beside", "odd_range", "environment", PARTIAL, OTHER, *strange(STRANGE)}
+    assert len(named) >= 9 and named <= set(MEANINGS)
     assert all(words[0].islower() and not words.endswith(".") for words in MEANINGS.values())
     assert without_seed("board-1000x8x24-s2") == "board-1000x8x24" and without_seed("odd-s2") == "odd-s2"
 
