@@ -69,7 +69,7 @@ def accuracy(
     values = [psnr_of(algo, name) for name in NAMES]
     return record(
         "accuracy", algo, backbone, scale, case,
-        {"psnr_y": sum(values) / 2, "ssim_y": 0.9},
+        {"psnr_y": sum(values) / 2, "ssim_y": (0.9123 + 0.8765) / 2},
         samples={"psnr_y": values, "ssim_y": [0.9123, 0.8765]}, details={"pictures": list(names), SAVED: saved},
     )  # fmt: skip
 
