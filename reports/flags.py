@@ -26,11 +26,6 @@ MEANINGS: dict[str, str] = {
     "partial_damages": "not the whole set of damages was measured, so it is not scored",
     "other_damages": "this machine makes other pixels than the set's definition says, so it is not scored",
     "short_sweep": "even full precision stayed below bicubic in this sweep, so it is not scored",
-    "odd_range": "a thousandth of the output or more lies where no picture has values",
-    "below_bound": "faster than the network's own full-precision modules alone, which cannot be: measure it again",
-    "above_theory": "faster than its operations promise by more than a tenth: something else was saved too",
-    "gains_from_damage": "damaged inputs scored better than clean ones, which no network should do",
-    "environment": "an environment variable that changes arithmetic was set",
     "dirty": "measured from a checkout with uncommitted changes",
 }
 TRAININGS = {
