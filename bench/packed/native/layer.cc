@@ -68,6 +68,7 @@ void Layer::Stretch::aim(const Layer& layer, const Result& result, std::size_t p
     out = result.out != nullptr ? result.out + first : nullptr;
     sums = result.sums != nullptr ? result.sums + first : nullptr;
     sums_plane = pixels_total * channels;
+    far = true;
     next = result.next;
     packed = next != nullptr ? result.packed + pixel * next->packed_bytes() : nullptr;
 }

@@ -150,6 +150,7 @@ class Layer {
     void fill_start(const Span& span, int base, int first_block, std::int32_t* start) const;
     void block_sums(Span& span, int first_block, std::int32_t* sums) const;
     void finish_span(const Span& span, const Stretch& work, int first_block, int x, const std::int32_t* sums) const;
+    void ask_for(const Stretch& work, int x, int pixels) const;
     bool pointwise() const;
 
     Geometry geometry_;

@@ -21,6 +21,7 @@ struct Layer::Stretch {
     float* out = nullptr;
     std::int32_t* sums = nullptr; // in place of `out`
     std::size_t sums_plane = 0;   // between bases
+    bool far = false;             // `skip` and `out` are not in a near cache
     const Layer* next = nullptr;  // reads `out`,
     unsigned char* packed = nullptr; // at rest here
 

@@ -109,6 +109,20 @@ void Layer::finish_span(const Span& span, const Stretch& work, int first_block, 
     }
 }
 
+// Asks for the floats that a span's float work meets, line by line, so that they arrive while the sums are made: the
+// epilogue goes through them block by block, an order that no processor foresees.
+void Layer::ask_for(const Stretch& work, int x, int pixels) const {
+    constexpr std::size_t kLine = 64 / sizeof(float);
+    const std::size_t first = static_cast<std::size_t>(x) * geometry_.out_channels;
+    const std::size_t count = static_cast<std::size_t>(pixels) * geometry_.out_channels;
+    for (std::size_t i = 0; i < count; i += kLine) {
+        if (work.skip != nullptr) {
+            __builtin_prefetch(work.skip + first + i);
+        }
+        __builtin_prefetch(work.out + first + i, 1);
+    }
+}
+
 void Layer::stretch(const Stretch& work, std::int32_t* sums) const {
     const Geometry& g = geometry_;
     Tap taps[kMaxTaps];
@@ -125,6 +139,9 @@ void Layer::stretch(const Stretch& work, std::int32_t* sums) const {
             span.tap_count = valid_taps(work, run, taps);
             span.offset = g.in_channels * span.tap_count;
             span.pixels = run.count;
+            if (work.far && work.out != nullptr && block == 0) {
+                ask_for(work, run.x - work.columns[0].x, run.count);
+            }
             block_sums(span, block, sums);
             finish_span(span, work, block, run.x - work.columns[0].x, sums);
         }
