@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.app.progress import Progress
 from bench.contract import Cell, Context, Outcome, Track, Unsupported, UserError
 from bench.contract.errors import method_line
+from bench.contract.surroundings import NUMPY_ONLY
 from bench.plan.cells import PlannedCell
 from bench.plan.identity import Identity, Stamp
 from bench.records.claims import Claims
@@ -182,7 +183,10 @@ def _record(
 
 def _told(provenance: Provenance) -> list[str]:
     """What has to be said with every number of a run: uncommitted changes, an environment that changes arithmetic."""
-    told = {"dirty": provenance.dirty, "environment": "environment" in provenance.settings}
+    told = {
+        "dirty": provenance.dirty,
+        "environment": bool(set(provenance.settings.get("environment", ())) - NUMPY_ONLY),
+    }
     return [flag for flag, holds in told.items() if holds]
 
 

@@ -16,6 +16,9 @@ VARIABLES = (
 )  # fmt: skip
 """Environment variables that change arithmetic, instruction sets, or how threads and memory are used."""
 
+NUMPY_ONLY = frozenset({"OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"})
+"""Those of them that no network's arithmetic or time depends on: recorded, not flagged."""
+
 NOT_FLOAT32 = {
     "DNNL_DEFAULT_FPMATH_MODE": ("bf16", "f16", "tf32", "any"),
     "ONEDNN_DEFAULT_FPMATH_MODE": ("bf16", "f16", "tf32", "any"),
