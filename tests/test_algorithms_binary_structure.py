@@ -21,7 +21,7 @@ from algorithms.reactnet.adapter import ReActNet
 from algorithms.recu.adapter import ReCU
 from algorithms.xnorpp.adapter import XNORPlusPlus
 from bench.conformance import perturb
-from bench.nn.algorithm import Algorithm, ResidualBlock, parts_of, tagged
+from bench.nn.algorithm import ALIGNMENT, Algorithm, ResidualBlock, parts_of, tagged
 from bench.nn.backbones import edsr, srresnet
 from bench.nn.build import build_network, load_weights
 from bench.nn.complexity import count_network
@@ -64,13 +64,16 @@ def test_xnorpp_is_not_position_tied_beyond_the_training_patch() -> None:
 
 
 def test_btm_works_on_normalised_images() -> None:
-    network = build_network(BTM(), "srresnet", 2)
+    printed = type("Printed", (BTM,), {"as_printed": True})()
+    network = build_network(printed, "srresnet", 2)
     image = torch.rand(1, 3, 6, 6)
     mean = torch.tensor([0.4488, 0.4371, 0.4040]).view(1, 3, 1, 1)
     x = (image - mean) / 0.25
     inner = network.tail(network.upsampler(network.body(network.head(x))))
     enlarged = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
     assert torch.allclose(network(image), (inner + enlarged) * 0.25 + mean, atol=1e-5)
+    equal = build_network(BTM(), "srresnet", 2)
+    assert torch.equal(equal.mean, network.mean) and equal.image_range == ALIGNMENT
 
 
 def test_ibtm_sees_four_receptive_fields_with_fewer_weights() -> None:
