@@ -210,3 +210,9 @@ def test_unknown_names_offer_the_nearest() -> None:
 def test_a_key_cannot_be_a_path(key: str) -> None:
     with pytest.raises(UserError, match="not allowed"):
         Card(key=key, name="N", adapter="m:C", bits_w=1, bits_a=1)
+
+
+def test_a_class_written_by_the_former_readme_still_finds_its_nouns() -> None:
+    from bench import contract, nouns
+
+    assert nouns.Card is contract.Card and nouns.UserError is contract.UserError
