@@ -1,3 +1,3 @@
-"""The nouns under the name that they had in the README until 2026-11, for classes written by it. See `bench.contract`."""
+"""The nouns under their former name, for classes written by the README of early November 2026. See `bench.contract`."""
 
 from bench.contract import *  # noqa: F403
