@@ -215,7 +215,8 @@ def piece_metrics(samples: dict[str, list[float]]) -> dict[str, float]:
         arithmetic = (
             np.maximum(0, np.asarray(samples["layers_small"]) - np.asarray(samples["layers_least"])) * SHRINK**2
         )
-        metrics["layers_cached_ms"] = float(np.median(arithmetic))
+        if (cached := float(np.median(arithmetic))) <= metrics["layers_ms"]:  # else borders outweigh the small image
+            metrics["layers_cached_ms"] = cached
     if BINARY in samples:
         metrics["openvino_binary_ms"] = float(np.median(samples[BINARY]))
         metrics["openvino_binary_ratio"] = _ratio(samples, BINARY, "layers")
