@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import bench as bench_package
@@ -19,6 +20,10 @@ from bench.plan.discover import Registry, discover
 # Set before torch is imported, here and in the processes that tests start: on few cores more threads only get in each
 # other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says something of the machine, not of the program.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
 assert Path(bench_package.__file__).resolve().parents[1] == ROOT, "these would be tests of another checkout's code"
