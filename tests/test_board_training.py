@@ -58,7 +58,7 @@ def test_a_board_training_finds_its_rate_and_says_so(data: Path, tmp_path: Path)
     assert record["plan"]["learning_rate"] == best["learning_rate"]
     assert record["plan"]["schedule"] == "cosine" and record["training"] == "board"
     assert own_label(folder / WEIGHTS) == "own-board-20x2x8"
-    assert not [path for path in folder.iterdir() if path.is_dir()]
+    assert not list(folder.glob("sweep-*"))
 
 
 def test_a_calibration_is_not_swept(data: Path, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_full_precision_is_tried_for_the_whole_run_and_the_best_trial_is_the_run
     trials = {trial["learning_rate"]: trial for trial in record["sweep"]}
     assert [trial["iterations"] for trial in trials.values()] == [3, 3, 3, 3]
     assert record["validation"]["psnr_y"] == trials[record["plan"]["learning_rate"]]["psnr_y"]
-    assert not [path for path in folder.iterdir() if path.is_dir()]
+    assert not list(folder.glob("sweep-*"))
     assert main([*flags.split(), "--out", str(tmp_path), "--resume"]) == 0
 
 
