@@ -126,6 +126,6 @@ def test_runs_and_trainings_share_their_presets_and_their_scale() -> None:
 
 
 def test_every_command_has_such_a_parser() -> None:
-    assert {"train", "data", "report", "compare", "config", "weights"} == set(COMMANDS)
+    assert {"train", "data", "report", "compare", "config", "weights", "export"} == set(COMMANDS)
     with pytest.raises(UserError, match="unknown flag --x"):
         Parser(prog="p").parse_args(["--x"])

@@ -15,7 +15,6 @@ from bench.contract.options import Option, read
 from bench.contract.own_weights import split_table, split_target
 from bench.contract.surroundings import arithmetic_variables, check_float32
 from bench.pictures.catalog import DATA_VARIABLE, SETS
-from bench.records.conditions import check_threads
 
 if TYPE_CHECKING:
     from bench.plan.cells import Preset
@@ -30,6 +29,8 @@ def build_settings(flags: argparse.Namespace, preset: Preset, registry: Registry
     if data_root and not data_root.is_dir():
         origin = "--data-root" if flags.data_root else DATA_VARIABLE
         raise UserError(f"{origin} {data_root}: no such folder. See: run_bench.py data --help.")
+    from bench.records.conditions import check_threads
+
     check_threads(flags.threads)
     check_float32(arithmetic_variables())
     settings = Settings(

@@ -6,6 +6,7 @@ A rule speaks where all that it compares is there; a record without samples is j
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from statistics import median
 
 from bench.contract.gates import gate
@@ -62,7 +63,10 @@ def strange(metrics: Metrics) -> list[str]:
 
 def _sizes(metrics: Metrics, samples: Samples) -> Iterator[str]:
     for name, value in [*metrics.items(), *((name, value) for name, series in samples.items() for value in series)]:
-        if not abs(value) <= MOST:
+        if not isfinite(value):
+            yield f"{name} is not a finite number"
+            break
+        if abs(value) > MOST:
             yield f"{name} is {value:.4g}, and no measurement reaches {MOST:g}"
             break
 
