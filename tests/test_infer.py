@@ -94,7 +94,7 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     from safetensors.torch import save_file
 
-    save_file({"head.0.weight": torch.zeros(8, 3, 3, 3)}, path)
+    save_file({"head.0.weight": torch.randn(8, 3, 3, 3)}, path)
     with pytest.raises(UserError, match=r"head\.0\.weight: got \(8, 3, 3, 3\), expected \(64, 3, 3, 3\)"):
         measure("bnn", Settings(lr_size=(40, 24), repeats=1, weights={"bnn": path}))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -73,21 +75,30 @@ def stop(*_):
     print("ended cleanly", flush=True); sys.exit(130)
 signal.signal(signal.SIGTERM, stop)
 print("deaf" if signal.getsignal(signal.SIGUSR2) == signal.SIG_IGN else "hears", flush=True)
+open(sys.argv[1], "w").close()
 time.sleep(60)
 """
 
 
-def test_the_time_limit_ends_a_piece_cleanly_and_it_runs_again(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_time_limit_ends_a_piece_cleanly_and_it_runs_again(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     pytest.importorskip("submitit")
-    piece = Piece([sys.executable, "-c", STUBBORN])
+    ready = tmp_path / "ready"
+    piece = Piece([sys.executable, "-c", STUBBORN, str(ready)])
     again: list[object] = []
 
     def limit(*_: object) -> None:
         again.append(piece.checkpoint())
         raise KeyboardInterrupt
 
+    def once_ready() -> None:
+        while not ready.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGALRM)
+
     before = signal.signal(signal.SIGALRM, limit)
-    signal.alarm(2)
+    threading.Thread(target=once_ready, daemon=True).start()
     try:
         with pytest.raises(KeyboardInterrupt):
             piece()
