@@ -21,8 +21,12 @@ from bench.nn.training.validate import Validation
 from bench.plan.discover import discover
 
 REGISTRY = discover()
-METHODS = {card.adapter.partition(":")[0]: key for key, card in REGISTRY.cards.items() if not card.backbone_free}
-"""One of each module's methods; its variants differ in bits."""
+METHODS = {
+    card.adapter.partition(":")[0]: key
+    for key, card in REGISTRY.cards.items()
+    if not card.backbone_free and "srresnet" in REGISTRY.loader(key).backbones
+}
+"""One of each module's methods that SRResNet can carry; its variants differ in bits."""
 PLAN = Plan(iterations=6, batch=2, lr_patch=8, learning_rate=1e-3, halve_at=(4,))
 
 
