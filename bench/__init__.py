@@ -4,6 +4,8 @@ import os
 import sys
 from typing import Any
 
+from bench import former_names
+
 _API = ("LayerFacts", "PackedNetwork", "load_packed")
 
 if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2:3] != ["tracks.infer.worker"]:
@@ -11,6 +13,8 @@ if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2:3] != ["tracks.infer.worker"
     _here = os.path.join(os.getcwd(), "bench", "__init__.py")
     if os.path.isfile(_here) and not os.path.samefile(_here, __file__):
         sys.exit(f"error: {os.getcwd()} is another checkout than the code installed from {os.path.dirname(__file__)}.")
+
+former_names.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import former_names
 from bench.contract import Card, UserError, unknown
 from bench.plan.discover import Registry, discover, load_class
 
@@ -213,6 +214,11 @@ def test_a_key_cannot_be_a_path(key: str) -> None:
 
 
 def test_a_class_written_by_the_former_readme_still_finds_its_nouns() -> None:
+    from bench.sr.images import read_rgb
+
     from bench import contract, nouns
 
     assert nouns.Card is contract.Card and nouns.UserError is contract.UserError
+    assert read_rgb.__module__ == "bench.pictures.images" and contract.__spec__.name == "bench.contract"
+    for name, now in former_names.NAMES.items():
+        assert importlib.import_module(name) is importlib.import_module(now)

@@ -290,7 +290,7 @@ def test_the_native_side_refuses_what_does_not_fit() -> None:
 def test_a_file_tells_its_chains_and_another_networks_are_refused(tmp_path: Path) -> None:
     network = srresnet.build(BNN(), 2, channels=8, blocks=2).eval()
     packed, path = pack(network), tmp_path / "net"
-    where = {"algorithm": "bnn", "backbone": "srresnet", "scale": 2}
+    where = {"algorithm": "bnn", "backbone": "srresnet", "scale": 2, "weights_sha256": "a" * 64}
     save(packed, path, where)
     (record,) = load_packed(path)[0].chains
     assert [(s.layer, s.input, s.shortcut, s.added) for s in record.steps] == [
@@ -301,14 +301,14 @@ def test_a_file_tells_its_chains_and_another_networks_are_refused(tmp_path: Path
     ]
     x = torch.rand(1, 3, 7, 9)
     with torch.inference_mode():
-        assert torch.equal(load_into(network, path)(x), packed(x))
+        assert torch.equal(load_into(network, path, where)(x), packed(x))
     layers = {name: unit.layer for name, unit in packed_units(packed).items()}
     floats = load_packed(path)[2]
     save_packed(path, where, layers, floats)  # a file that does not tell
-    assert list(chains_of(load_into(network, path))) == ["body.chain_0"]
+    assert list(chains_of(load_into(network, path, where))) == ["body.chain_0"]
     save_packed(path, where | {"chains": (replace(record, steps=record.steps[:2]),)}, layers, floats)
     with pytest.raises(UserError, match=r"its chains are body.0.conv1 to body.0.conv2, the network's"):
-        load_into(network, path)
+        load_into(network, path, where)
 
 
 def test_limits_are_those_of_the_processor() -> None:
