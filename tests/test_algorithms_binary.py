@@ -192,7 +192,7 @@ def test_frb_distils_every_block() -> None:
     lr, hr = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 16, 16)
 
     def features(net: nn.Module) -> list[np.ndarray]:
-        x, outputs = net.head(lr), []
+        x, outputs = net.head(lr * net.image_range), []
         for block in net.body:
             x = block(x)
             outputs.append(x.detach().double().numpy().reshape(2, -1) ** 2)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from test_resume import WORDS, content
 
+from bench.app import launch
 from bench.app.launch import Batch, Piece
 
 
@@ -72,40 +72,29 @@ def test_no_more_pieces_than_cells() -> None:
 STUBBORN = """
 import signal, sys, time
 def stop(*_):
-    print("ended cleanly", flush=True); sys.exit(130)
+    said.write("ended cleanly"); said.close(); sys.exit(130)
 signal.signal(signal.SIGTERM, stop)
-print("deaf" if signal.getsignal(signal.SIGUSR2) == signal.SIG_IGN else "hears", flush=True)
-open(sys.argv[1], "w").close()
+said = open(sys.argv[1], "w")
+said.write("deaf, " if signal.getsignal(signal.SIGUSR2) == signal.SIG_IGN else "hears, ")
+said.flush()
 time.sleep(60)
 """
 
 
-def test_the_time_limit_ends_a_piece_cleanly_and_it_runs_again(
-    capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_the_time_limit_ends_a_piece_cleanly_and_it_runs_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("submitit")
-    ready = tmp_path / "ready"
-    piece = Piece([sys.executable, "-c", STUBBORN, str(ready)])
-    again: list[object] = []
-
-    def limit(*_: object) -> None:
-        again.append(piece.checkpoint())
-        raise KeyboardInterrupt
-
-    def once_ready() -> None:
-        while not ready.exists():
+    monkeypatch.setattr(launch, "AFTERLIFE", 0)
+    said = tmp_path / "said"
+    piece = Piece([sys.executable, "-c", STUBBORN, str(said)])
+    with ThreadPoolExecutor(1) as pool:  # in place of the signal's handler, which interrupts the call
+        called = pool.submit(piece)
+        while not (said.exists() and said.read_text()):
             time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGALRM)
-
-    before = signal.signal(signal.SIGALRM, limit)
-    threading.Thread(target=once_ready, daemon=True).start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            piece()
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert capfd.readouterr().out == "deaf\nended cleanly\n"
-    assert again[0].function == Piece(piece.command)
+        again = piece.checkpoint()
+        with pytest.raises(RuntimeError, match="ended with 130"):
+            called.result()
+    assert said.read_text() == "deaf, ended cleanly"
+    assert again.function == Piece(piece.command)
 
 
 def test_a_command_that_is_wrong_is_no_success() -> None:

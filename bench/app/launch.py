@@ -27,6 +27,8 @@ RESTARTS = 1000
 """Times that a piece may run into the time limit and go on: a training of days has many."""
 EVERY = 30.0
 """Seconds between two lines of how far the pieces are."""
+DEAF = ("env", "--ignore-signal=USR2")
+"""In front of a command: Slurm sends its warning to every process; the piece passes it on as SIGTERM."""
 AFTERLIFE = 120.0
 """Seconds that a piece which was told to end waits for the scheduler, so that it does not count as completed."""
 
@@ -154,7 +156,7 @@ class Piece:
 
     def __call__(self) -> int:
         """The command's exit code. Raises RuntimeError where the command itself was wrong."""
-        self.child = subprocess.Popen(self.command, preexec_fn=_deaf_to_the_time_limit)
+        self.child = subprocess.Popen([*DEAF, *self.command])
         while (code := self.child.poll()) is None:  # not wait(): `checkpoint` runs inside it, and waits too
             time.sleep(0.5)
         if code in (130, -signal.SIGTERM):
@@ -172,8 +174,3 @@ class Piece:
             while self.child.poll() is None:
                 time.sleep(0.1)
         return DelayedSubmission(Piece(self.command))
-
-
-def _deaf_to_the_time_limit() -> None:
-    """Slurm sends its warning to every process; the piece passes it on as SIGTERM."""
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
