@@ -50,6 +50,13 @@ def test_figures_that_contradict_each_other_are_refused(
         from_text(to_text(made), tmp_path / made.relative_path)
 
 
+@pytest.mark.parametrize("passes", [[0.2, 0.2, 0.2], [10.0, 11.0]])
+def test_too_few_or_too_short_passes_are_not_held_against_a_bound(passes: list[float]) -> None:
+    short = {"packed_ms": passes, "fp32_ms": [100.0] * len(passes), "fp_parts_ms": [90.0] * len(passes)}
+    assert contradictions({"speedup_theory": 1.0}, short) == []
+    assert contradictions({"speedup_theory": 1.0}, short | {"packed_ms": [10.0, 11.0, 10.0]})
+
+
 def test_figures_that_are_merely_strange_are_flagged() -> None:
     assert strange(METRICS | {"over_bound": 0.9}) == ["below_bound"]
     assert strange(METRICS | {"speedup": 4.6}) == ["above_theory"]
