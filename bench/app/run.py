@@ -64,7 +64,6 @@ def execute(
     todo = [item for item in planned if item.fate != "done"]
     store.tidy(claims, [item.path for item in planned if item.fate == "done"])
     made = {item.path: item.earlier for item in planned if item.fate == "done"}
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         others = [item for item in todo if not run.attend(item, by_name[item.cell.track], claims, made)]
         others = [item for item in others if not run.attend(item, by_name[item.cell.track], claims, made)]
@@ -72,7 +71,6 @@ def execute(
     except KeyboardInterrupt:
         run.summary.interrupted = True
     finally:
-        signal.signal(signal.SIGTERM, before)
         bar.close()
     run.summary.records = [record for item in planned if (record := made.get(item.path)) is not None]
     run.summary.left = len([item for item in todo if item.path not in made]) - len(run.summary.elsewhere)
@@ -110,11 +108,6 @@ class _Run:
                 self.bar.end(record.status, record.reason)
                 held.close()
         return True
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    """SIGTERM says what Ctrl-C says: schedulers send it."""
-    raise KeyboardInterrupt
 
 
 @contextmanager

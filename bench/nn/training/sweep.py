@@ -39,7 +39,7 @@ RESULT = "sweep.json"
 def sweep(
     job: Job, fabric: Fabric, pictures: Pictures, held_out: Validation, listen: Callable[[Job], Listener]
 ) -> list[Trial] | None:
-    """Try every rate for ``job``, whose own rate does not count; the trials of the last length, or None when stopped.
+    """Try every rate for ``job``, whose own rate does not count; every trial made, or None when stopped.
 
     What is finished stays in the run's folder, so a sweep that was killed goes on with the rate it was at.
     """
